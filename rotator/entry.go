@@ -1,0 +1,84 @@
+package rotator
+
+import "time"
+
+// Kind says what a history entry records.
+type Kind string
+
+// The kinds of entries. Readers skip a kind they do not know; the fold of a
+// row refuses it (ErrUnreadable), because it may mean an effect.
+const (
+	// KindAdopted: Key is the user's key in use.
+	KindAdopted Kind = "adopted"
+	// KindOpened: a cycle began, with its policy and consumers pinned.
+	KindOpened Kind = "opened"
+	// KindIntent: the effect Verb on Key or Consumer is about to be tried.
+	KindIntent Kind = "intent"
+	// KindDone: the effect happened.
+	KindDone Kind = "done"
+	// KindFailed: the effect surely did not happen, and the intent is closed.
+	KindFailed Kind = "failed"
+	// KindUnclear: no clear answer came; the intent stays open.
+	KindUnclear Kind = "unclear"
+	// KindNoted: a decision that changes the record alone; Verb says which.
+	KindNoted Kind = "noted"
+	// KindHalted: the cycle stops until a person decides.
+	KindHalted Kind = "halted"
+	// KindRequest: an operator's request was taken up, or refused with a Detail.
+	KindRequest Kind = "request"
+)
+
+// Entry is one row of a user's history. Entries are facts that happened, in
+// order; Progress is their fold, and nothing else decides what they mean.
+// Entries never hold a secret.
+type Entry struct {
+	Kind Kind `json:"kind"`
+	// At is the local clock, for people; Date is AWS's clock, for graces,
+	// zero when no answer of AWS carried one.
+	At   time.Time `json:"at"`
+	Date time.Time `json:"date,omitzero"`
+	// Cycle is the number of the open cycle, zero outside one.
+	Cycle    int    `json:"cycle,omitempty"`
+	Verb     Verb   `json:"verb,omitempty"`
+	Key      KeyID  `json:"key,omitempty"`
+	Consumer string `json:"consumer,omitempty"`
+	Reason   Reason `json:"reason,omitempty"`
+	Detail   string `json:"detail,omitempty"`
+	// Request is the operator's request that this carries out; it names every override.
+	Request int64 `json:"request,omitempty"`
+	// UserID and Created belong to KindAdopted and to a done create.
+	UserID  string    `json:"user_id,omitempty"`
+	Created time.Time `json:"created,omitzero"`
+	// Opening belongs to KindOpened.
+	Opening *Opening `json:"opening,omitempty"`
+	// Before are the keys listed right before a create.
+	Before []KeyID `json:"before,omitempty"`
+	// Use is the old key's last use as the cut knew it.
+	Use time.Time `json:"use,omitzero"`
+	// Calls are the service calls made since the entry before.
+	Calls map[string]int `json:"calls,omitempty"`
+}
+
+// Opening is what a cycle pins when it begins.
+type Opening struct {
+	Purpose   Purpose  `json:"purpose"`
+	Policy    Policy   `json:"policy"`
+	Consumers []Pinned `json:"consumers"`
+	Retire    KeyID    `json:"retire,omitempty"`
+	Keep      KeyID    `json:"keep,omitempty"`
+	Emergency bool     `json:"emergency,omitempty"`
+	CutFirst  bool     `json:"cut_first,omitempty"`
+	// Phase is where the cycle begins; rebuilt cycles begin in the middle.
+	Phase Phase `json:"phase"`
+}
+
+// Pinned is a consumer as a cycle pinned it.
+type Pinned struct {
+	// Name is the store's kind and location.
+	Name      string        `json:"name"`
+	Required  bool          `json:"required"`
+	Record    bool          `json:"record,omitempty"`
+	Readable  bool          `json:"readable"`
+	Probed    bool          `json:"probed,omitempty"`
+	Refreshes time.Duration `json:"refreshes,omitempty"`
+}

@@ -1,0 +1,89 @@
+package rotator
+
+import (
+	"hash/fnv"
+	"time"
+)
+
+// Policy says how a user's key is rotated. All graces are measured on AWS's
+// clock.
+type Policy struct {
+	Name string `json:"name"`
+	// MaxAge is the age by which the old key is gone.
+	MaxAge time.Duration `json:"max_age"`
+	// Overlap is how long both keys stay Active after every consumer has the new one.
+	Overlap time.Duration `json:"overlap"`
+	// Quiet is how long the old key must be known unused before it is cut.
+	Quiet time.Duration `json:"quiet"`
+	// Trial is how long the old key stays Inactive before it is deleted.
+	Trial time.Duration `json:"trial"`
+	// Settle is how long IAM's lists may lie.
+	Settle time.Duration `json:"settle"`
+	// Jitter spreads the starts of many users over this time, earlier only.
+	Jitter time.Duration `json:"jitter"`
+	// PushLimit is how long pushes and reloads may take; it is part of the lead.
+	PushLimit time.Duration `json:"push_limit"`
+	// LastUsedLag is how late IAM may show a use; it is part of the lead.
+	LastUsedLag time.Duration `json:"last_used_lag"`
+	// Verify is the quorum that proves a new key.
+	Verify Quorum `json:"verify"`
+	// WindowGap is the longest time between two openings of the maintenance
+	// windows; zero without windows. It is part of the lead.
+	WindowGap time.Duration `json:"window_gap"`
+}
+
+// Quorum is the proof asked of a new key, because one success is not enough:
+// about one new key in ten fails again after it (rhyeal/aws-rotate-iam-keys#81).
+type Quorum struct {
+	// Successes in a row.
+	Successes int `json:"successes"`
+	// Over is the least time from the first success to the last.
+	Over time.Duration `json:"over"`
+	// Limit is how long a new key may take to be proven before a person is asked.
+	Limit time.Duration `json:"limit"`
+	// Regions whose sign-in endpoints must all agree; empty means the account's own.
+	Regions []string `json:"regions,omitempty"`
+}
+
+// Spacing is the time between two sign-ins of the quorum.
+func (q Quorum) Spacing() time.Duration {
+	if q.Successes < 2 {
+		return q.Over
+	}
+	return q.Over / time.Duration(q.Successes-1)
+}
+
+// Lead is how long before the maximum age a cycle must start so that, with its
+// consumers in sync, the old key is gone in time.
+func (p Policy) Lead(refreshes time.Duration) time.Duration {
+	return p.Settle + p.Verify.Over + p.PushLimit + max(p.Overlap, refreshes) +
+		p.Quiet + p.LastUsedLag + p.Trial + p.WindowGap
+}
+
+// Start is when the rotation of a key made at created becomes due. The jitter
+// is a hash of the user's name, so that it is the same after every restart,
+// and it only ever starts a cycle earlier.
+func (p Policy) Start(user User, created time.Time, refreshes time.Duration) time.Time {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(user.String())) // a hash never fails
+	earlier := time.Duration(0)
+	if p.Jitter > 0 {
+		earlier = time.Duration(h.Sum64() % uint64(p.Jitter))
+	}
+	return created.Add(p.MaxAge - p.Lead(refreshes) - earlier)
+}
+
+// Grace is how long both keys stay Active: the overlap, or longer when a
+// consumer reads its store again less often.
+func (p Policy) Grace(refreshes time.Duration) time.Duration { return max(p.Overlap, refreshes) }
+
+// Calendar gates the acts that may wait: create, deactivate and delete.
+type Calendar interface {
+	// Open reports whether such an act may be done at t.
+	Open(t time.Time) bool
+	// NextOpen is the next time at which Open is true, false if there is none
+	// within the calendar's horizon.
+	NextOpen(t time.Time) (time.Time, bool)
+	// Frozen reports whether t lies in a freeze, rather than outside a window.
+	Frozen(t time.Time) bool
+}
