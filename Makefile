@@ -1,0 +1,96 @@
+# `make help` lists the targets. CI (.ci/run) runs some of them in a row and nothing else.
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO        ?= go
+FUZZTIME  ?= 10s
+# More flags for go test, such as TESTFLAGS='-run TestDecide -v'.
+TESTFLAGS ?=
+# The packages that test, cover and build look at.
+PKG       ?= ./...
+# Arguments of the demo, such as DEMOFLAGS=--serve.
+DEMOFLAGS ?=
+
+SCRIPTS := .ci/run $(wildcard internal/tools/*.sh)
+LINT     = "$$(internal/tools/install.sh lint)/golangci-lint"
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/keyrotator
+	$(GO) build -trimpath -o bin/keyrotator ./cmd/keyrotator
+
+.PHONY: demo
+demo: ## rotate a few users of the embedded AWS and watch (needs nothing)
+	$(GO) run ./cmd/keyrotator demo $(DEMOFLAGS)
+
+.PHONY: test
+test: ## every test, with the race detector; installs the foreign clients it needs
+	@internal/tools/packages.sh test
+	$(GO) test -race -timeout 20m $(TESTFLAGS) $(PKG)
+
+.PHONY: cover
+cover: ## test coverage by function, and coverage.html
+	$(GO) test -timeout 20m -coverprofile=coverage.out -coverpkg=./... $(TESTFLAGS) $(PKG)
+	$(GO) tool cover -html=coverage.out -o coverage.html
+	$(GO) tool cover -func=coverage.out
+
+.PHONY: fuzz
+fuzz: ## every fuzz target, FUZZTIME each (FUZZTIME=10s)
+	@grep -roE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' cmd config rotator store | sort \
+	| while IFS=: read -r file func; do \
+		name="$${func#func }"; \
+		echo "==> $$(dirname "$$file") $$name"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime '$(FUZZTIME)' "./$$(dirname "$$file")"; \
+	done
+
+.PHONY: lint
+lint: lint-modules lint-scripts ## modules, scripts, go vet and golangci-lint
+	$(GO) vet ./...
+	$(LINT) run ./...
+
+.PHONY: lint-modules
+lint-modules: ## go.mod is tidy and the downloaded modules are what go.sum says
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+.PHONY: lint-scripts
+lint-scripts: ## shellcheck
+	@internal/tools/packages.sh lint
+	shellcheck $(SCRIPTS)
+
+.PHONY: vulncheck
+vulncheck: ## known vulnerabilities; says so where the database cannot be reached
+	@internal/tools/vulncheck.sh
+
+.PHONY: fmt
+fmt: ## gofmt, and imports in groups: standard library, others, ours
+	$(LINT) fmt ./...
+
+.PHONY: generate
+generate: ## rewrite the generated references (schema, metrics, commands)
+	$(GO) generate ./...
+
+.PHONY: check-generated
+check-generated: generate ## fail if a generated file was stale (commit your own changes first)
+	git diff --exit-code
+
+.PHONY: packages
+packages: ## install the Debian packages that the tests and the lint need
+	@internal/tools/packages.sh test
+	@internal/tools/packages.sh lint
+
+.PHONY: tools
+tools: ## build the pinned tools into the cache outside this tree
+	@internal/tools/install.sh lint
+
+.PHONY: clean
+clean: ## remove what was built here; the tools' cache stays
+	rm -rf bin dist coverage.out coverage.html
+
+.PHONY: clean-tools
+clean-tools: ## remove the built tools of every version
+	rm -rf "$${KEYROTATOR_TOOLS:-$${XDG_CACHE_HOME:-$$HOME/.cache}/keyrotator-tools}"

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that the tests or the lint need and that this machine
+# lacks; with everything there it costs milliseconds and changes nothing.
+#
+#   internal/tools/packages.sh test    # clients nobody here wrote, and promtool
+#   internal/tools/packages.sh lint
+#
+# As root on Debian or Ubuntu it installs. Anywhere else it prints what to install and
+# fails: a test that would silently leave out its foreign clients proves nothing.
+set -euo pipefail
+
+missing=()
+
+# need PACKAGES COMMAND…: PACKAGES are there if COMMAND succeeds.
+need() {
+    local packages="$1"
+    shift
+    "$@" >/dev/null 2>&1 || missing+=("$packages")
+}
+
+# The first ones by full path: another aws or python3 earlier in PATH is not the
+# client that the tests call.
+case "${1:-}" in
+test)
+    need awscli test -x /usr/bin/aws
+    need python3-boto3 /usr/bin/python3 -c 'import boto3'
+    need prometheus test -x /usr/bin/promtool
+    need 'gcc libc6-dev' command -v gcc # the race detector links with it
+    ;;
+lint)
+    need shellcheck command -v shellcheck
+    ;;
+*)
+    echo "usage: packages.sh test|lint" >&2
+    exit 2
+    ;;
+esac
+
+[ "${#missing[@]}" -eq 0 ] && exit 0
+
+# An element may name two packages, so it is split here.
+read -ra packages <<<"${missing[*]}"
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    {
+        echo "Missing: ${packages[*]}. On Debian or Ubuntu:"
+        echo
+        echo "    sudo apt-get update && sudo apt-get install --no-install-recommends ${packages[*]}"
+        echo
+        echo "The tests call /usr/bin/aws, /usr/bin/python3 with boto3, and promtool."
+    } >&2
+    exit 1
+fi
+
+# Prometheus' package would start a server; only promtool is wanted. This file is
+# how Debian is told, and it is taken away again if it was not there before.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+echo "installing ${packages[*]}"
+apt-get -qq -o DPkg::Lock::Timeout=300 update
+apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install --yes --no-install-recommends "${packages[@]}" >/dev/null
+
+# With systemd the package also asks for the server at every boot.
+if [[ " ${packages[*]} " == *" prometheus "* ]] && command -v systemctl >/dev/null; then
+    systemctl disable --quiet prometheus.service 2>/dev/null || true
+fi
