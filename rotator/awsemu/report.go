@@ -1,0 +1,3 @@
+package awsemu
+
+type report struct{}
