@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs govulncheck over the product and over the tools, and never pretends that it ran.
+# Runs govulncheck over everything that is built here, and never pretends that it ran.
 #
 #   internal/tools/vulncheck.sh              # the public database
 #   GOVULNDB=file:///srv/vulndb …            # a copy of it, for machines without network
