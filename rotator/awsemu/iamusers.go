@@ -93,14 +93,7 @@ type listUsersResult struct {
 
 // listUsers gives the users in the order of their names; tags are left out, as in AWS.
 func (s *Server) listUsers(q *request) (any, error) {
-	prefix := q.form.Get("PathPrefix")
-	var users []*user
-	for _, u := range q.caller.account().users {
-		if strings.HasPrefix(u.path, prefix) {
-			users = append(users, u)
-		}
-	}
-	slices.SortFunc(users, func(a, b *user) int { return strings.Compare(a.name, b.name) })
+	users := q.caller.account().byName(q.form.Get("PathPrefix"))
 	from, to, marker, err := q.page(len(users))
 	if err != nil {
 		return nil, err
@@ -110,4 +103,16 @@ func (s *Server) listUsers(q *request) (any, error) {
 		out.Users = append(out.Users, u.xml(false))
 	}
 	return out, nil
+}
+
+// byName gives the users whose path begins with prefix, in the order of their names.
+func (a *account) byName(prefix string) []*user {
+	var users []*user
+	for _, u := range a.users {
+		if strings.HasPrefix(u.path, prefix) {
+			users = append(users, u)
+		}
+	}
+	slices.SortFunc(users, func(a, b *user) int { return strings.Compare(a.name, b.name) })
+	return users
 }

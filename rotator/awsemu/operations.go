@@ -16,21 +16,25 @@ type operation struct {
 func operations() map[string]map[string]operation {
 	return map[string]map[string]operation{
 		iam: {
-			"CreateAccessKey":      {run: (*Server).createAccessKey},
-			"UpdateAccessKey":      {run: (*Server).updateAccessKey},
-			"DeleteAccessKey":      {run: (*Server).deleteAccessKey},
-			"ListAccessKeys":       {run: (*Server).listAccessKeys},
-			"GetAccessKeyLastUsed": {run: (*Server).getAccessKeyLastUsed},
-			"GetUser":              {run: (*Server).getUser},
-			"ListUsers":            {run: (*Server).listUsers},
-			"CreateUser":           {run: (*Server).createUser},
-			"DeleteUser":           {run: (*Server).deleteUser},
-			"TagUser":              {run: (*Server).tagUser},
-			"UntagUser":            {run: (*Server).untagUser},
-			"ListUserTags":         {run: (*Server).listUserTags},
+			"CreateAccessKey":          {run: (*Server).createAccessKey},
+			"UpdateAccessKey":          {run: (*Server).updateAccessKey},
+			"DeleteAccessKey":          {run: (*Server).deleteAccessKey},
+			"ListAccessKeys":           {run: (*Server).listAccessKeys},
+			"GetAccessKeyLastUsed":     {run: (*Server).getAccessKeyLastUsed},
+			"GetUser":                  {run: (*Server).getUser},
+			"ListUsers":                {run: (*Server).listUsers},
+			"CreateUser":               {run: (*Server).createUser},
+			"DeleteUser":               {run: (*Server).deleteUser},
+			"GenerateCredentialReport": {run: (*Server).generateCredentialReport},
+			"GetCredentialReport":      {run: (*Server).getCredentialReport},
+			"TagUser":                  {run: (*Server).tagUser},
+			"UntagUser":                {run: (*Server).untagUser},
+			"ListUserTags":             {run: (*Server).listUserTags},
 		},
 		sts: {
 			"GetCallerIdentity": {run: (*Server).getCallerIdentity, anyone: true},
+			"GetAccessKeyInfo":  {run: (*Server).getAccessKeyInfo},
+			"AssumeRole":        {run: (*Server).assumeRole, anyone: true},
 		},
 		secretsManager: {
 			"CreateSecret":             {run: (*Server).createSecret},
@@ -44,7 +48,16 @@ func operations() map[string]map[string]operation {
 			"DeleteSecret":             {run: (*Server).deleteSecret},
 			"RestoreSecret":            {run: (*Server).restoreSecret},
 		},
-		ssm: {},
+		ssm: {
+			"GetParameter":           {run: (*Server).getParameter},
+			"PutParameter":           {run: (*Server).putParameter},
+			"DeleteParameter":        {run: (*Server).deleteParameter},
+			"DescribeParameters":     {run: (*Server).describeParameters},
+			"GetParameterHistory":    {run: (*Server).getParameterHistory},
+			"AddTagsToResource":      {run: (*Server).tagParameter},
+			"RemoveTagsFromResource": {run: (*Server).untagParameter},
+			"ListTagsForResource":    {run: (*Server).listParameterTags},
+		},
 	}
 }
 

@@ -69,7 +69,7 @@ func (x *secret) checkMove(in updateStageInput) error {
 	case x.version(in.RemoveFromVersionId) == nil:
 		return refuse(http.StatusBadRequest, "ResourceNotFoundException", "Secrets Manager can't find the specified secret version: %s.", in.RemoveFromVersionId)
 	case holder == nil || holder.id != in.RemoveFromVersionId:
-		return errSecretParameter("The staging label %s isn't attached to version %s, which RemoveFromVersionId names.", in.VersionStage, in.RemoveFromVersionId)
+		return errSecretParameter("If you specify RemoveFromVersionId, it must be the version that has the staging label %s; version %s has not.", in.VersionStage, in.RemoveFromVersionId)
 	}
 	return nil
 }

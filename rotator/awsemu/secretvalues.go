@@ -25,14 +25,21 @@ func checkValue(text *string, binary []byte, token string) error {
 		return errSecretParameter("You can't specify both a binary secret value and a string secret value in the same secret.")
 	case text == nil && binary == nil:
 		return errSecretRequest("You must provide either SecretString or SecretBinary.")
-	case text != nil && len(*text) > maxSecret, len(binary) > maxSecret:
-		return errValidation(secretsManager, "1 validation error detected: Value at 'secretString' failed to satisfy constraint: Member must have length less than or equal to %d", maxSecret)
+	case text != nil && len(*text) > maxSecret:
+		return errTooLong("secretString")
+	case len(binary) > maxSecret:
+		return errTooLong("secretBinary")
 	case token == "":
-		return errSecretParameter("You must provide a ClientRequestToken value. We recommend a UUID-type value.")
+		return errSecretRequest("You must provide a ClientRequestToken value. We recommend a UUID-type value.")
 	case len(token) < minTokenLength || len(token) > maxTokenLength:
 		return errSecretParameter("ClientRequestToken must be 32-64 characters long.")
 	}
 	return nil
+}
+
+// errTooLong words the limit as in kubernetes-sigs/cluster-api-provider-aws#1531: the value itself is not repeated.
+func errTooLong(member string) error {
+	return errValidation(secretsManager, "1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length less than or equal to %d", member, maxSecret)
 }
 
 // add appends a version with its labels. The first version gets AWSCURRENT in any case.
