@@ -19,13 +19,15 @@ const (
 	VerbForget    Verb = "forget"    // the journal contradicts AWS: rebuild from what is there
 	VerbHeal      Verb = "heal"      // write every store again, because the old key is still used
 	VerbRepin     Verb = "repin"     // the configuration has a new consumer: push it, restart the overlap
-	VerbAccept    Verb = "accept"    // a person did the step: go on from there
+	VerbAccept    Verb = "accept"    // the old key was found Inactive: go on from there
+	VerbClose     Verb = "close"     // the old key was found deleted: the cycle is over
 	VerbWithdraw  Verb = "withdraw"  // the permission to destroy is gone: back to waiting
 	VerbHalt      Verb = "halt"
 	VerbPause     Verb = "pause"
 	VerbResume    Verb = "resume"
 	VerbReject    Verb = "reject"    // refuse an operator's request
 	VerbTurn      Verb = "turn-back" // begin the way back, on an operator's request
+	VerbAsk       Verb = "ask"       // an operator wants the rotation now
 	VerbHurry     Verb = "hurry"     // an operator declared the old key compromised mid-cycle
 
 	VerbCreate     Verb = "create"
@@ -70,8 +72,14 @@ type Decision struct {
 	Needs Needs `json:"needs,omitzero"`
 	// Request is the operator's request this carries out, zero for none.
 	Request int64 `json:"request,omitempty"`
-	// Opening is what a cycle begins with.
+	// Opening is what a cycle begins with, or pins anew.
 	Opening *Opening `json:"opening,omitempty"`
+	// Asked is the request to rotate that a VerbAsk records.
+	Asked *Request `json:"asked,omitempty"`
+	// Unable records that the effect cannot be had, without trying it.
+	Unable bool `json:"unable,omitempty"`
+	// Halts stops the user for a person to decide, once the effect is done.
+	Halts bool `json:"halts,omitempty"`
 	// Backoff marks a wait after a failure: attempts are counted.
 	Backoff bool `json:"backoff,omitempty"`
 }

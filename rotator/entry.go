@@ -46,10 +46,13 @@ type Entry struct {
 	Detail   string `json:"detail,omitempty"`
 	// Request is the operator's request that this carries out; it names every override.
 	Request int64 `json:"request,omitempty"`
-	// UserID and Created belong to KindAdopted and to a done create.
+	// UserID and ARN belong to KindAdopted, Created also to a done create.
 	UserID  string    `json:"user_id,omitempty"`
+	ARN     string    `json:"arn,omitempty"`
 	Created time.Time `json:"created,omitzero"`
-	// Opening belongs to KindOpened.
+	// Asked is the request to rotate that waits for its cycle to open.
+	Asked *Request `json:"asked,omitempty"`
+	// Opening belongs to KindOpened, and to what pins anew.
 	Opening *Opening `json:"opening,omitempty"`
 	// Before are the keys listed right before a create.
 	Before []KeyID `json:"before,omitempty"`
@@ -68,6 +71,8 @@ type Opening struct {
 	Keep      KeyID    `json:"keep,omitempty"`
 	Emergency bool     `json:"emergency,omitempty"`
 	CutFirst  bool     `json:"cut_first,omitempty"`
+	// Made is when the kept key was created, by IAM's list.
+	Made time.Time `json:"made,omitzero"`
 	// Phase is where the cycle begins; rebuilt cycles begin in the middle.
 	Phase Phase `json:"phase"`
 }

@@ -1,6 +1,7 @@
 package rotator
 
 import (
+	"fmt"
 	"hash/fnv"
 	"time"
 )
@@ -64,11 +65,9 @@ func (p Policy) Lead(refreshes time.Duration) time.Duration {
 // is a hash of the user's name, so that it is the same after every restart,
 // and it only ever starts a cycle earlier.
 func (p Policy) Start(user User, created time.Time, refreshes time.Duration) time.Time {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(user.String())) // a hash never fails
 	earlier := time.Duration(0)
 	if p.Jitter > 0 {
-		earlier = time.Duration(h.Sum64() % uint64(p.Jitter))
+		earlier = time.Duration(hashOf(user, 0) % uint64(p.Jitter))
 	}
 	return created.Add(p.MaxAge - p.Lead(refreshes) - earlier)
 }
@@ -86,4 +85,11 @@ type Calendar interface {
 	NextOpen(t time.Time) (time.Time, bool)
 	// Frozen reports whether t lies in a freeze, rather than outside a window.
 	Frozen(t time.Time) bool
+}
+
+// hashOf spreads users, and the attempts of one user, evenly and repeatably.
+func hashOf(user User, attempt int) uint64 {
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%s#%d", user, attempt) // a hash never fails
+	return h.Sum64()
 }

@@ -33,17 +33,34 @@ const (
 	PurposeEvict     Purpose = "evict"     // a key that an operator named
 )
 
+// Schema is the version of Progress that this program writes.
+const Schema = 1
+
+// Known reports whether this version knows the phase; it never acts on another.
+func (p Phase) Known() bool {
+	switch p {
+	case PhaseUnseen, PhaseIdle, PhaseCreating, PhaseProving, PhasePropagating, PhaseOverlap,
+		PhaseDeactivating, PhaseTrial, PhaseDeleting, PhaseRollingBack, PhaseRolledBack:
+		return true
+	default:
+		return false
+	}
+}
+
 // Progress is the fold of a user's history: everything the journal knows.
 type Progress struct {
 	// Schema is the version of this form; a newer one is never acted on.
 	Schema int `json:"schema"`
 	// UserID is IAM's unique id, known from first sight on.
 	UserID string `json:"user_id,omitempty"`
+	// ARN is how AWS names the user; a proven key must sign in as this.
+	ARN string `json:"arn,omitempty"`
 	// Current is the key in use and Created its age by IAM's list.
 	Current KeyID     `json:"current,omitempty"`
 	Created time.Time `json:"created,omitzero"`
 	Phase   Phase     `json:"phase"`
-	// Since is when the phase was entered, on the local clock.
+	// Since is when the phase, or its present grace, began on the local clock.
+	// It only decides when to look; graces are measured on AWS's clock.
 	Since time.Time `json:"since,omitzero"`
 	// Number is the number of the latest cycle.
 	Number int `json:"number,omitempty"`
@@ -88,20 +105,24 @@ type Cycle struct {
 	// Before are the keys listed right before the create, Intended its date.
 	Before   []KeyID   `json:"before,omitempty"`
 	Intended time.Time `json:"intended,omitzero"`
-	// Made is when the kept key was created by this cycle.
-	Made time.Time `json:"made,omitzero"`
 	// Signed counts the successes in a row of the quorum, SignedFrom and
 	// SignedLast are the first and the last of them.
 	Signed     int       `json:"signed,omitempty"`
 	SignedFrom time.Time `json:"signed_from,omitzero"`
 	SignedLast time.Time `json:"signed_last,omitzero"`
+	// SignedAt is the local time of the last success, which spaces the next.
+	SignedAt time.Time `json:"signed_at,omitzero"`
 	// Touched is set by the first intent to push: from then on a store may
 	// hold the new key.
 	Touched bool `json:"touched,omitempty"`
 	// Pushed tells when each consumer was verified to have the kept key.
 	Pushed map[string]time.Time `json:"pushed,omitempty"`
-	// Probed tells which consumers passed their probe since.
+	// Missed counts the pushes that failed, by consumer.
+	Missed map[string]int `json:"missed,omitempty"`
+	// Probed tells when each consumer last passed its probe, on the local clock.
 	Probed map[string]time.Time `json:"probed,omitempty"`
+	// ProbeFailed is the consumer whose probe failed last, if it has not passed since.
+	ProbeFailed string `json:"probe_failed,omitempty"`
 	// Verified is when the last required consumer was; the overlap counts from it.
 	Verified time.Time `json:"verified,omitzero"`
 	// Healed is set once all stores were written again in this overlap.
@@ -112,6 +133,6 @@ type Cycle struct {
 	UseAtCut time.Time `json:"use_at_cut,omitzero"`
 	// Restored tells which consumers have the old key back, on a way back, and
 	// Unrestored which could not get it.
-	Restored   map[string]bool `json:"restored,omitempty"`
-	Unrestored []string        `json:"unrestored,omitempty"`
+	Restored   []string `json:"restored,omitempty"`
+	Unrestored []string `json:"unrestored,omitempty"`
 }

@@ -1,0 +1,261 @@
+package rotator
+
+import (
+	"time"
+)
+
+// grace is how long both keys of a cycle stay Active. An orphan has no reader;
+// it is watched for the quiet time instead.
+func (c *Cycle) grace() time.Duration {
+	switch {
+	case c.Emergency:
+		return 0
+	case c.Purpose == PurposeOrphan:
+		return c.Policy.Quiet
+	default:
+		return c.Policy.Grace(refreshes(c.Consumers))
+	}
+}
+
+// quiet is how long the key to retire must be known unused.
+func (c *Cycle) quiet() time.Duration {
+	if c.Emergency {
+		return 0
+	}
+	return c.Policy.Quiet
+}
+
+// firstLook is when the overlap is worth a look: a consumer may use the old key
+// until it reads its store again, and the quiet time counts from then. Looking
+// earlier would only cost calls.
+func (c *Cycle) firstLook() time.Duration {
+	if c.Emergency || c.Purpose != PurposeRotation {
+		return c.grace()
+	}
+	return max(c.grace(), refreshes(c.Consumers)+c.Policy.Quiet)
+}
+
+// retiring is what a decision must see before it cuts or deletes.
+func (c *Cycle) retiring() Needs {
+	return Needs{Stores: true, UseOf: c.Retire, SignIn: c.Keep}
+}
+
+func decideOverlap(now time.Time, s State) Decision {
+	c := s.Progress.Cycle
+	if optional, ok := unpushedOptional(c); ok && c.Purpose == PurposeRotation {
+		return decidePush(now, s, optional, ReasonBehind)
+	}
+	recovering := s.Progress.Phase == PhaseDeactivating
+	if at, ok := ready(now, s.Progress.Since, c.firstLook()); !ok && !s.Look && !recovering && s.Progress.Suspect.IsZero() {
+		return waitUntil(at, ReasonOverlap, "")
+	}
+	if d, ok := look(s, c.retiring(), ReasonVerified); ok {
+		return d
+	}
+	retire, listed := find(s.Live.Keys, c.Retire)
+	if !listed && keepIsFine(s) {
+		return suspect(now, c.Policy.Settle, s, Decision{Verb: VerbClose, Key: c.Retire, Reason: ReasonByHand})
+	}
+	if d, ok := repair(now, s); ok {
+		return d
+	}
+	if retire.Status != Active {
+		return Decision{Verb: VerbAccept, Key: c.Retire, Reason: ReasonByHand}
+	}
+	if !passed(s.Live.Date, c.Verified, c.grace()) {
+		return withdrawOr(s, waitUntil(untilPassed(now, s.Live.Date, c.Verified, c.grace()), ReasonOverlap, ""))
+	}
+	if d, ok := inUse(now, s); ok {
+		return withdrawOr(s, d)
+	}
+	if s.OwnKey == c.Retire {
+		return halt(ReasonOwnKey, string(c.Retire))
+	}
+	reason := ReasonVerified
+	if c.Emergency {
+		reason = ReasonEmergency
+	}
+	return Decision{Verb: VerbDeactivate, Key: c.Retire, Reason: reason, Request: override(c)}
+}
+
+// override names the request that waived a grace, zero for none.
+func override(c *Cycle) int64 {
+	if c.Emergency {
+		return c.Request
+	}
+	return 0
+}
+
+// withdrawOr gives an intended cut up first, when its permission is gone: the
+// key is live and the next look starts from the phase before.
+func withdrawOr(s State, d Decision) Decision {
+	if s.Progress.Cycle.Intent == nil {
+		return d
+	}
+	return Decision{Verb: VerbWithdraw, Key: d.Key, Reason: ReasonNotAllowed, Detail: string(d.Reason)}
+}
+
+// optionalTries is how often an optional consumer is pushed before it is left
+// out of sync; it never holds the others up.
+const optionalTries = 3
+
+func unpushedOptional(c *Cycle) (string, bool) {
+	for _, consumer := range c.Consumers {
+		if !consumer.Required && c.Pushed[consumer.Name].IsZero() && c.Missed[consumer.Name] < optionalTries {
+			return consumer.Name, true
+		}
+	}
+	return "", false
+}
+
+// keepIsFine reports that the kept key is listed, Active and signs in.
+func keepIsFine(s State) bool {
+	keep, ok := find(s.Live.Keys, s.Progress.Cycle.Keep)
+	return ok && keep.Status == Active && s.Live.SignTrouble.None()
+}
+
+// repair handles what has drifted since the consumers were verified: a
+// contradiction, a store that cannot be read, one that holds the old key again.
+func repair(now time.Time, s State) (Decision, bool) {
+	c := s.Progress.Cycle
+	for _, k := range s.Live.Keys {
+		if k.ID != c.Keep && k.ID != c.Retire {
+			return suspect(now, c.Policy.Settle, s, halt(ReasonThirdKey, evidence(s.Live.Keys))), true
+		}
+	}
+	if d, ok := contradiction(now, s); ok {
+		return d, true
+	}
+	if d, ok := clearSuspicion(s); ok {
+		return d, true
+	}
+	if t, ok := unreadable(s, c.Consumers); ok {
+		return retry(t), true
+	}
+	if !s.Live.SignTrouble.None() {
+		return signTrouble(now, s), true
+	}
+	if c.Purpose != PurposeRotation {
+		return Decision{}, false
+	}
+	for _, consumer := range c.Consumers {
+		view := s.Live.Stores[consumer.Name]
+		if consumer.Required && consumer.Readable && (view.Held != c.Keep || view.Mismatch) {
+			return Decision{Verb: VerbPush, Key: c.Keep, Consumer: consumer.Name, Reason: ReasonDrift}, true
+		}
+	}
+	return Decision{}, false
+}
+
+// inUse waits while the key to retire was used within the quiet time, or while
+// that is not known. Once an overlap, every store is written again, because a
+// consumer that missed the push would otherwise hold the cycle for ever.
+func inUse(now time.Time, s State) (Decision, bool) {
+	c := s.Progress.Cycle
+	use := s.Live.Use
+	switch {
+	case c.Emergency:
+		return Decision{}, false
+	case !use.Known:
+		return retry(Trouble{ReasonUseUnknown, string(c.Retire)}), true
+	case use.At.IsZero() || passed(s.Live.Date, use.At, c.quiet()):
+		return Decision{}, false
+	case c.Purpose == PurposeOrphan:
+		return halt(ReasonUncertainOrphan, useDetail(c.Retire, use)), true
+	}
+	late := use.At.After(c.Verified.Add(refreshes(c.Consumers) + lastUseGrain))
+	if late && !c.Healed && c.Purpose == PurposeRotation {
+		return Decision{Verb: VerbHeal, Key: c.Keep, Reason: ReasonInUse, Detail: useDetail(c.Retire, use)}, true
+	}
+	return waitUntil(untilPassed(now, s.Live.Date, use.At, c.quiet()), ReasonInUse, useDetail(c.Retire, use)), true
+}
+
+// lastUseGrain is how coarse IAM records a last use: only the first use in a
+// span of 15 minutes is seen (IAM user guide, credential reports).
+const lastUseGrain = 15 * time.Minute
+
+// decideCutFirst cuts a compromised key before its successor exists, because
+// an operator said so. Identity is checked all the same.
+func decideCutFirst(now time.Time, s State) Decision {
+	c := s.Progress.Cycle
+	if d, ok := look(s, Needs{UseOf: c.Retire}, ReasonEmergency); ok {
+		return d
+	}
+	retire, listed := find(s.Live.Keys, c.Retire)
+	switch {
+	case !listed:
+		return suspect(now, c.Policy.Settle, s, halt(ReasonOldKeyGone, string(c.Retire)))
+	case retire.Status != Active:
+		return Decision{Verb: VerbAccept, Key: c.Retire, Reason: ReasonEmergency}
+	default:
+		return Decision{Verb: VerbDeactivate, Key: c.Retire, Reason: ReasonEmergency, Request: c.Request}
+	}
+}
+
+func decideTrial(now time.Time, s State) Decision {
+	c := s.Progress.Cycle
+	if c.ProbeFailed != "" {
+		return Decision{Verb: VerbReactivate, Key: c.Retire, Consumer: c.ProbeFailed, Reason: ReasonProbeFailed, Halts: true}
+	}
+	recovering := s.Progress.Phase == PhaseDeleting
+	at, over := ready(now, s.Progress.Since, c.Policy.Trial)
+	if !over && !s.Look && !recovering && s.Progress.Suspect.IsZero() {
+		if name, next, ok := nextProbe(s); ok && !now.Before(next) {
+			return Decision{Verb: VerbProbe, Key: c.Keep, Consumer: name, Reason: ReasonTrial}
+		} else if ok && next.Before(at) {
+			at = next
+		}
+		return waitUntil(at, ReasonTrial, "")
+	}
+	if d, ok := look(s, c.retiring(), ReasonTrialPassed); ok {
+		return d
+	}
+	retire, listed := find(s.Live.Keys, c.Retire)
+	if !listed && keepIsFine(s) {
+		gone := Decision{Verb: VerbClose, Key: c.Retire, Reason: ReasonTrialPassed}
+		if !recovering {
+			gone.Reason = ReasonByHand
+		}
+		return suspect(now, c.Policy.Settle, s, gone)
+	}
+	if d, ok := repair(now, s); ok {
+		return d
+	}
+	if retire.Status != Inactive {
+		return suspect(now, c.Policy.Settle, s, halt(ReasonReactivated, string(c.Retire)))
+	}
+	if used := s.Live.Use; used.Known && used.At.After(c.UseAtCut) && !c.Emergency {
+		return Decision{
+			Verb: VerbReactivate, Key: c.Retire, Reason: ReasonUsedInTrial,
+			Detail: useDetail(c.Retire, used), Halts: c.Purpose != PurposeRotation,
+		}
+	}
+	if !passed(s.Live.Date, c.Inactive, c.Policy.Trial) {
+		return withdrawOr(s, waitUntil(untilPassed(now, s.Live.Date, c.Inactive, c.Policy.Trial), ReasonTrial, ""))
+	}
+	if !s.Live.Use.Known {
+		return withdrawOr(s, retry(Trouble{ReasonUseUnknown, string(c.Retire)}))
+	}
+	return Decision{Verb: VerbDelete, Key: c.Retire, Reason: ReasonTrialPassed}
+}
+
+// probesPerTrial is how often a consumer is probed while its old key is Inactive.
+const probesPerTrial = 16
+
+// nextProbe tells which consumer is to be probed next in the trial, and when.
+func nextProbe(s State) (name string, at time.Time, ok bool) {
+	c := s.Progress.Cycle
+	for _, consumer := range c.Consumers {
+		if !consumer.Probed {
+			continue
+		}
+		due := c.Probed[consumer.Name].Add(c.Policy.Trial / probesPerTrial)
+		if due.Before(s.Progress.Since) {
+			due = s.Progress.Since
+		}
+		if !ok || due.Before(at) {
+			name, at, ok = consumer.Name, due, true
+		}
+	}
+	return name, at, ok
+}

@@ -1,0 +1,267 @@
+package rotator
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Apply folds one entry into the progress and returns the result; the receiver
+// is left as it was. It fails with ErrUnreadable on a kind or a verb that this
+// version does not know, because such an entry may stand for an effect.
+func (p Progress) Apply(e Entry) (Progress, error) {
+	next := p.clone()
+	next.Schema = Schema
+	var err error
+	switch e.Kind {
+	case KindAdopted:
+		next.adopt(e)
+	case KindOpened:
+		next.open(e)
+	case KindIntent:
+		err = next.intend(e)
+	case KindDone:
+		err = next.done(e)
+	case KindFailed, KindUnclear:
+		next.failed(e)
+	case KindNoted:
+		err = next.note(e)
+	case KindHalted:
+		next.Halt = &Halt{Reason: e.Reason, Detail: e.Detail, At: e.At}
+		next.Suspect = time.Time{}
+		if next.Phase == PhaseRollingBack && e.Reason == ReasonRolledBack {
+			next.Phase = PhaseRolledBack
+		}
+	case KindRequest:
+		next.request(e)
+	default:
+		err = fmt.Errorf("fold entry of kind %q: %w", e.Kind, ErrUnreadable)
+	}
+	if err != nil {
+		return p, err
+	}
+	if e.Request > next.Handled {
+		next.Handled = e.Request
+	}
+	if next.Phase != p.Phase {
+		next.Since = e.At
+	}
+	return next, nil
+}
+
+// Fold folds a whole history from nothing.
+func Fold(entries []Entry) (Progress, error) {
+	var p Progress
+	for i, e := range entries {
+		next, err := p.Apply(e)
+		if err != nil {
+			return p, fmt.Errorf("entry %d: %w", i+1, err)
+		}
+		p = next
+	}
+	return p, nil
+}
+
+func (p Progress) clone() Progress {
+	if p.Halt != nil {
+		halt := *p.Halt
+		p.Halt = &halt
+	}
+	if p.Asked != nil {
+		asked := *p.Asked
+		p.Asked = &asked
+	}
+	if p.Cycle != nil {
+		c := *p.Cycle
+		if c.Intent != nil {
+			intent := *c.Intent
+			c.Intent = &intent
+		}
+		c.Consumers = slices.Clone(c.Consumers)
+		c.Before = slices.Clone(c.Before)
+		c.Pushed, c.Missed, c.Probed = maps.Clone(c.Pushed), maps.Clone(c.Missed), maps.Clone(c.Probed)
+		c.Restored, c.Unrestored = slices.Clone(c.Restored), slices.Clone(c.Unrestored)
+		p.Cycle = &c
+	}
+	return p
+}
+
+func (p *Progress) adopt(e Entry) {
+	p.UserID, p.ARN = e.UserID, e.ARN
+	p.Current, p.Created = e.Key, e.Created
+	p.Phase, p.Cycle, p.Halt, p.Suspect = PhaseIdle, nil, nil, time.Time{}
+}
+
+func (p *Progress) open(e Entry) {
+	p.Number++
+	p.Cycle = &Cycle{Number: p.Number, Opening: *e.Opening, Request: e.Request, Opened: e.At}
+	p.Cycle.Consumers = slices.Clone(e.Opening.Consumers)
+	p.Phase, p.Since, p.Halt, p.Suspect = e.Opening.Phase, e.At, nil, time.Time{}
+	if e.UserID != "" {
+		p.UserID, p.ARN = e.UserID, e.ARN
+	}
+	if p.Current == "" {
+		p.Current = e.Opening.Retire
+	}
+	switch e.Opening.Phase {
+	case PhaseOverlap:
+		p.Cycle.Verified = e.Date
+	case PhaseTrial:
+		p.Cycle.Inactive, p.Cycle.UseAtCut = e.Date, e.Date
+	default:
+	}
+}
+
+func (p *Progress) intend(e Entry) error {
+	if p.Cycle == nil {
+		return fmt.Errorf("fold intent of %s outside a cycle: %w", e.Verb, ErrUnreadable)
+	}
+	c := p.Cycle
+	c.Intent = &Intent{Verb: e.Verb, Key: e.Key, Consumer: e.Consumer}
+	switch e.Verb {
+	case VerbCreate:
+		p.Phase = PhaseCreating
+		p.Since = e.At
+		c.Before, c.Intended = slices.Clone(e.Before), e.Date
+	case VerbPush:
+		c.Touched = true
+	case VerbDeactivate:
+		p.Phase = PhaseDeactivating
+	case VerbDelete:
+		p.Phase = PhaseDeleting
+	case VerbRestore, VerbReactivate, VerbDiscard:
+	default:
+		return fmt.Errorf("fold intent of %q: %w", e.Verb, ErrUnreadable)
+	}
+	return nil
+}
+
+func (p *Progress) failed(e Entry) {
+	c := p.Cycle
+	if c == nil {
+		return
+	}
+	switch e.Verb {
+	case VerbCreate:
+		if e.Kind == KindUnclear {
+			return // a key may exist: the intent stays open
+		}
+		c.Intent = nil
+		if !c.CutFirst {
+			p.Phase, p.Cycle = PhaseIdle, nil
+			if p.Current == "" {
+				p.Phase = PhaseUnseen
+			}
+		}
+		return
+	case VerbProve:
+		c.Signed, c.SignedFrom, c.SignedLast = 0, time.Time{}, time.Time{}
+	case VerbPush, VerbRestore:
+		if c.Missed == nil {
+			c.Missed = map[string]int{}
+		}
+		c.Missed[e.Consumer]++
+	case VerbProbe:
+		c.ProbeFailed = e.Consumer
+	case VerbDeactivate, VerbDelete:
+		if e.Kind == KindUnclear {
+			return
+		}
+		p.withdraw()
+	default:
+	}
+	c.Intent = nil
+}
+
+// withdraw goes back from an intended cut or delete that surely did not happen.
+func (p *Progress) withdraw() {
+	p.Cycle.Intent = nil
+	switch p.Phase {
+	case PhaseDeactivating:
+		p.Phase = PhaseOverlap
+	case PhaseDeleting:
+		p.Phase = PhaseTrial
+	default:
+	}
+}
+
+// request takes an operator's request up, or drops it with a reason.
+func (p *Progress) request(e Entry) {
+	switch e.Verb {
+	case VerbPause:
+		p.Paused = true
+	case VerbResume:
+		p.resume(e)
+	case VerbAsk:
+		p.Asked = e.Asked
+	case VerbHurry:
+		p.Cycle.Emergency, p.Cycle.Request = true, e.Request
+	case VerbTurn:
+		p.Phase, p.Halt = PhaseRollingBack, nil
+		p.Cycle.Request, p.Cycle.Intent = e.Request, nil
+		p.Cycle.Restored, p.Cycle.Unrestored = nil, nil
+	default: // a rejected one changes nothing but Handled
+	}
+}
+
+func (p *Progress) resume(e Entry) {
+	p.Paused, p.Halt, p.Suspect, p.Since = false, nil, time.Time{}, e.At
+	c := p.Cycle
+	if c == nil {
+		return
+	}
+	c.ProbeFailed = ""
+	switch p.Phase {
+	case PhaseRolledBack, PhaseRollingBack:
+		p.Phase = PhaseProving
+		c.Signed, c.SignedFrom, c.SignedLast, c.Pushed, c.Verified = 0, time.Time{}, time.Time{}, nil, time.Time{}
+		c.Inactive, c.UseAtCut = time.Time{}, time.Time{}
+	case PhaseTrial, PhaseDeleting:
+		// Whoever resumes a trial whose key is Active again wants the cut: the
+		// overlap starts again, and the trial after it.
+		if e.Reason == ReasonReactivated {
+			p.restartOverlap(e)
+		}
+	default:
+	}
+	if e.Opening != nil {
+		c.Policy = e.Opening.Policy
+		p.repin(e.Opening.Consumers)
+	}
+}
+
+// restartOverlap has every consumer verified again and the graces start anew.
+func (p *Progress) restartOverlap(e Entry) {
+	c := p.Cycle
+	p.Phase, p.Since = PhasePropagating, e.At
+	c.Intent, c.Pushed, c.Probed, c.Verified = nil, nil, nil, time.Time{}
+	c.Inactive, c.UseAtCut = time.Time{}, time.Time{}
+}
+
+// repin takes the consumers of the present configuration into the cycle. One
+// that is new must be pushed and restarts the overlap.
+func (p *Progress) repin(consumers []Pinned) {
+	c := p.Cycle
+	c.Consumers = slices.Clone(consumers)
+	if c.Purpose != PurposeRotation && c.Purpose != PurposeBootstrap {
+		return
+	}
+	if (p.Phase == PhaseOverlap || p.Phase == PhaseDeactivating) && !c.allPushed() {
+		p.Phase, c.Intent, c.Verified = PhasePropagating, nil, time.Time{}
+	}
+}
+
+// allPushed reports whether every required consumer was verified to have the
+// kept key and passed its probe.
+func (c *Cycle) allPushed() bool {
+	for _, consumer := range c.Consumers {
+		if !consumer.Required {
+			continue
+		}
+		if c.Pushed[consumer.Name].IsZero() || consumer.Probed && c.Probed[consumer.Name].IsZero() {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,167 @@
+package rotator
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+)
+
+// step is one step of one user under way.
+type step struct {
+	r       *Rotator
+	user    User
+	row     Row
+	target  Target
+	modes   Modes
+	state   State
+	sight   sight
+	tally   *Tally
+	trusted time.Time // the lease holds until then, on the local clock
+}
+
+// mostLooks bounds how often one step looks; a look may show that one more
+// thing must be known, never more than that.
+const mostLooks = 3
+
+// policy is the pinned one in a cycle.
+func (s *step) policy() Policy {
+	if c := s.row.Progress.Cycle; c != nil {
+		return c.Policy
+	}
+	return s.target.Policy
+}
+
+// decide asks Decide, looking at the world as often as it wants.
+func (s *step) decide(ctx context.Context) Decision {
+	ctx = WithTally(ctx, s.tally)
+	d := Decision{}
+	for range mostLooks {
+		now := s.r.now()
+		d = Guard(now, s.modes, s.state, Decide(now, s.target.Policy, s.state))
+		if d.Verb != VerbObserve {
+			return d
+		}
+		s.observe(ctx, d.Needs)
+	}
+	return retry(Trouble{ReasonUnavailable, "the world could not be seen whole"})
+}
+
+// fence refuses once the lease may be over, or less of it is left than one
+// effect may take. It is asked after signing and before sending.
+func (s *step) fence() error {
+	if left := s.trusted.Sub(s.r.now()); left <= 0 {
+		return fmt.Errorf("%w: the lease ended %s ago", ErrFenced, -left)
+	}
+	return nil
+}
+
+// save folds the entries into the row and writes both, with the calls made
+// since the entry before. Nothing may be done after it failed.
+func (s *step) save(ctx context.Context, change Change, entries ...Entry) error {
+	next := s.row
+	for i := range entries {
+		e := &entries[i]
+		if e.At.IsZero() {
+			e.At = s.r.now()
+		}
+		if c := next.Progress.Cycle; c != nil {
+			e.Cycle = c.Number
+		}
+		if i == 0 {
+			e.Calls = merge(next.Calls, s.takeCalls())
+			next.Calls = nil
+		}
+		progress, err := next.Progress.Apply(*e)
+		if err != nil {
+			return fmt.Errorf("fold %s %s: %w", e.Kind, e.Verb, err)
+		}
+		if e.Cycle == 0 && progress.Cycle != nil {
+			e.Cycle = progress.Cycle.Number
+		}
+		next.Progress = progress
+	}
+	next.Calls = merge(next.Calls, s.takeCalls())
+	change.Entries = entries
+	// A shutdown does not tear a record off what happened already.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.r.opts.EffectLimit)
+	defer cancel()
+	saved, err := s.r.deps.Journal.Save(ctx, next, change)
+	if err != nil {
+		return fmt.Errorf("save the journal: %w", err)
+	}
+	s.row, s.state.Progress = saved, saved.Progress
+	for _, e := range entries {
+		s.r.deps.Observer.Observe(ctx, Event{Kind: EventEntry, At: e.At, User: s.user, Progress: saved.Progress, Entry: e})
+	}
+	return nil
+}
+
+// takeCalls empties the step's tally.
+func (s *step) takeCalls() map[string]int {
+	calls := s.tally.Calls()
+	s.tally = &Tally{}
+	return calls
+}
+
+func merge(a, b map[string]int) map[string]int {
+	if len(a) == 0 {
+		return b
+	}
+	sum := maps.Clone(a)
+	for k, n := range b {
+		sum[k] += n
+	}
+	return sum
+}
+
+// finish saves the outcome of a step and gives the claim up. The user is due
+// again at once unless the step says otherwise.
+func (s *step) finish(ctx context.Context, change Change, entries ...Entry) error {
+	change.Release = true
+	if len(entries) > 0 && s.row.Waiting != "" {
+		s.row.Waiting, s.row.Detail = "", ""
+	}
+	return s.save(ctx, change, entries...)
+}
+
+// succeed ends a step whose decision was carried out.
+func (s *step) succeed(ctx context.Context, change Change, entries ...Entry) error {
+	s.row.Attempts, s.row.Due = 0, s.r.now()
+	return s.finish(ctx, change, entries...)
+}
+
+// fail ends a step whose effect failed: the next try waits longer each time.
+func (s *step) fail(ctx context.Context, t Trouble, entries ...Entry) error {
+	s.row.Attempts++
+	s.row.Due = s.r.now().Add(s.r.backoff(s.user, s.row.Attempts))
+	s.row.Waiting, s.row.Detail = t.Reason, t.Detail
+	change := Change{Release: true}
+	return s.save(ctx, change, entries...)
+}
+
+// wait ends a step that has nothing to do yet.
+func (s *step) wait(ctx context.Context, d Decision) error {
+	changed := s.row.Waiting != d.Reason || s.row.Detail != d.Detail
+	s.row.Waiting, s.row.Detail, s.row.Due = d.Reason, d.Detail, d.Until
+	if d.Backoff {
+		s.row.Attempts++
+		s.row.Due = s.r.now().Add(s.r.backoff(s.user, s.row.Attempts))
+	} else {
+		s.row.Attempts = 0
+	}
+	if err := s.save(ctx, Change{Release: true}); err != nil {
+		return err
+	}
+	if changed {
+		s.r.deps.Observer.Observe(ctx, Event{Kind: EventWaiting, At: s.r.now(), User: s.user, Progress: s.row.Progress, Decision: d})
+	}
+	return nil
+}
+
+// detached is the context of a started effect: a shutdown does not end it, its
+// time limit and the fence do.
+func (s *step) detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = WithFence(WithTally(context.WithoutCancel(ctx), s.tally), s.fence)
+	return context.WithTimeout(ctx, s.r.opts.EffectLimit)
+}

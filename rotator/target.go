@@ -1,0 +1,94 @@
+package rotator
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/keyrotator/keyrotator/store"
+)
+
+// Prober tells whether a consumer works with the credential it has now.
+type Prober interface {
+	Probe(ctx context.Context, c store.Credential) error
+}
+
+// Consumer is one user of a credential: where it lives and what is known of
+// whoever reads it.
+type Consumer struct {
+	Store store.Store
+	// Required consumers hold the cut until they have the new key.
+	Required bool
+	// Record marks the store that is written first and read back in recovery.
+	Record bool
+	// Refreshes is how often the consumer reads its store again, at the least.
+	Refreshes time.Duration
+	// Prober is nil for a consumer that cannot be probed.
+	Prober Prober
+}
+
+// Name is the store's kind and location; it identifies the consumer.
+func (c Consumer) Name() string { return c.Store.Describe().String() }
+
+func (c Consumer) pinned() Pinned {
+	_, readable := c.Store.(store.Reader)
+	return Pinned{
+		Name: c.Name(), Required: c.Required, Record: c.Record, Readable: readable,
+		Probed: c.Prober != nil, Refreshes: c.Refreshes,
+	}
+}
+
+// Target is one managed user with everything needed to rotate its key.
+type Target struct {
+	User      User
+	Policy    Policy
+	Calendar  Calendar
+	Bootstrap bool
+	Consumers []Consumer
+	Keyring   Keyring
+	Witness   Witness
+	// Modes that the configuration sets for the user.
+	ObserveOnly bool
+	NoDelete    bool
+}
+
+func (t Target) pinned() []Pinned {
+	pinned := make([]Pinned, 0, len(t.Consumers))
+	for _, c := range t.Consumers {
+		pinned = append(pinned, c.pinned())
+	}
+	return pinned
+}
+
+func (t Target) consumer(name string) (Consumer, bool) {
+	for _, c := range t.Consumers {
+		if c.Name() == name {
+			return c, true
+		}
+	}
+	return Consumer{}, false
+}
+
+// Breaker stops new keys and cuts for everybody once so many users were halted
+// within a time; zero failures switch it off.
+type Breaker struct {
+	Failures int
+	Within   time.Duration
+}
+
+// Fleet is all that the configuration says. It is immutable; a reload swaps it
+// as a whole.
+type Fleet struct {
+	Targets map[User]Target
+	Breaker Breaker
+}
+
+// fleetBox holds the present fleet.
+type fleetBox struct{ p atomic.Pointer[Fleet] }
+
+func (b *fleetBox) load() *Fleet {
+	if f := b.p.Load(); f != nil {
+		return f
+	}
+	return &Fleet{}
+}
