@@ -1,0 +1,101 @@
+package storetest
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/keyrotator/keyrotator/store"
+)
+
+// redaction provokes every refusal that the harness allows and looks at what
+// comes back.
+func redaction(t *testing.T, h Harness) {
+	var said []any
+	note := func(values ...any) { said = append(said, values...) }
+	broken := h.NewPlace(t)
+	broken.Seed(t, []byte("{[\x00 canary-foreign/AbCdEfGhIjKlMn== \"canary-two\n"))
+	for _, p := range []Place{h.seeded(t), h.NewPlace(t), broken} {
+		for _, owner := range []string{Owner, "prod/somebody-else"} {
+			s := p.Open(t, owner, owner == Owner)
+			note(s.Describe(), s)
+			if c, ok := s.(store.Checker); ok {
+				note(c.Check(t.Context()))
+			}
+			for _, c := range []store.Credential{one, store.NewCredential("", "canary-half"), store.NewCredential("AKIAODD", "canary-odd \x00'\n")} {
+				receipt, err := s.Put(t.Context(), c)
+				note(receipt, err)
+			}
+			if r, ok := s.(store.Reader); ok {
+				held, err := r.Get(t.Context())
+				note(held, err)
+			}
+			if r, ok := s.(store.Historian); ok {
+				c, err := r.Previous(t.Context())
+				note(c, err)
+			}
+			note(s)
+		}
+	}
+	for i, value := range said {
+		if shows(value) {
+			t.Errorf("thing %d that the store said shows a secret", i)
+		}
+	}
+}
+
+// lostAnswer loses the answers of more and more writing calls: the put either
+// says ErrAmbiguous or has succeeded, and the same put again, also by a fresh
+// instance, settles it.
+func lostAnswer(t *testing.T, h Harness) {
+	for n := 1; n <= 3; n++ {
+		p := h.NewPlace(t)
+		if p.LoseAnswer == nil {
+			return
+		}
+		s := p.Open(t, Owner, false)
+		h.put(t, p, s, one)
+		p.LoseAnswer(t, n)
+		if _, err := s.Put(t.Context(), two); err != nil && !errors.Is(err, store.ErrAmbiguous) {
+			t.Fatalf("put with %d lost answers: %v, want ErrAmbiguous", n, err)
+		}
+		settled := false
+		for range 5 {
+			if _, err := p.Open(t, Owner, false).Put(t.Context(), two); err == nil {
+				settled = true
+				break
+			}
+		}
+		if !settled {
+			t.Fatalf("the same put does not settle %d lost answers", n)
+		}
+		h.holds(t, p, s, two)
+	}
+}
+
+func concurrent(t *testing.T, h Harness) {
+	p := h.NewPlace(t)
+	h.put(t, p, p.Open(t, Owner, false), one)
+	shared := p.Open(t, Owner, false)
+	credentials := []store.Credential{one, two}
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			s := shared
+			if i%2 == 1 {
+				s = p.Open(t, Owner, false)
+			}
+			if _, err := s.Put(t.Context(), credentials[i/2%2]); err != nil && !errors.Is(err, store.ErrConflict) {
+				t.Errorf("concurrent put: %v", err)
+			}
+		})
+	}
+	group.Wait()
+	content := p.Content(t)
+	trace, err := h.Payload.Trace(content)
+	if err != nil || trace == "" {
+		t.Fatalf("the place holds %q, %v", trace, err)
+	}
+	// Whoever comes next finds a place that is in order and ours.
+	h.put(t, p, p.Open(t, Owner, false), two)
+}

@@ -1,0 +1,322 @@
+// Package storetest is the conformance suite of package store: what every kind
+// of store has to do, whatever it writes to. A kind's test calls Run with a
+// Harness that makes places of that kind.
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/keyrotator/keyrotator/store"
+)
+
+// Owner is the user in whose name the suite opens stores.
+const Owner = "prod/ci-deployer"
+
+// The credentials that the suite writes. The secrets are canaries: no error
+// and no description may show them.
+var (
+	one     = store.NewCredential("AKIASUITEONE", "canary-one/wJalrXUtnFEMI+K7MDENG=")
+	two     = store.NewCredential("AKIASUITETWO", "canary-two/bPxRfiCYEXAMPLEKEY+0=")
+	foreign = store.NewCredential("AKIAFOREIGN", "canary-foreign/AbCdEfGhIjKlMn==")
+)
+
+// Harness makes the places that a kind of store writes to.
+type Harness struct {
+	// NewPlace makes a place that is empty but can be written.
+	NewPlace func(t *testing.T) Place
+	// Payload is the shape that the stores are opened with.
+	Payload store.Payload
+	// Document holds a credential's place and content that is not ours. The
+	// suite puts a foreign credential into it by Payload.
+	Document []byte
+	// Kept are pieces of Document that every write has to keep.
+	Kept []string
+}
+
+// Place is one place of a kind, and what a person can do to it.
+type Place struct {
+	// Open makes a new instance of the store at this place, as after a restart.
+	Open func(t *testing.T, owner string, adopt bool) store.Store
+	// Seed puts content there as a person would, without any mark of ours.
+	Seed func(t *testing.T, document []byte)
+	// Content reads what is there, nil for nothing.
+	Content func(t *testing.T) []byte
+	// Writes counts the versions, or whatever else grows with each write. It
+	// may be nil.
+	Writes func(t *testing.T) int
+	// LoseAnswer lets the next n writing calls take effect but lose their
+	// answers, for good. It is nil for kinds whose answers cannot be lost.
+	LoseAnswer func(t *testing.T, n int)
+}
+
+// Run runs the suite.
+func Run(t *testing.T, h Harness) {
+	for _, x := range []struct {
+		name string
+		run  func(*testing.T, Harness)
+	}{
+		{"an empty place is empty until it is filled", emptyPlace},
+		{"the same credential twice is written once", samePutTwice},
+		{"a newer credential replaces ours", replace},
+		{"foreign content is refused and left alone", foreignRefused},
+		{"foreign content is taken over when that is allowed", foreignAdopted},
+		{"another user's place is refused even with adopt", otherOwner},
+		{"other content is kept", otherContent},
+		{"what the place held before can be read", previous},
+		{"a check changes nothing", check},
+		{"no error and no description shows a secret", redaction},
+		{"a cancelled context writes nothing", cancelled},
+		{"a lost answer is settled by the same put", lostAnswer},
+		{"concurrent puts leave one of them", concurrent},
+	} {
+		t.Run(x.name, func(t *testing.T) { x.run(t, h) })
+	}
+}
+
+// seeded makes a place that holds a foreign credential amid other content.
+func (h Harness) seeded(t *testing.T) Place {
+	t.Helper()
+	document, err := store.Merge(h.Payload, h.Document, foreign)
+	if err != nil {
+		t.Fatalf("make foreign document: %v", err)
+	}
+	p := h.NewPlace(t)
+	p.Seed(t, document)
+	return p
+}
+
+// put writes and checks what every successful write has in common.
+func (h Harness) put(t *testing.T, p Place, s store.Store, c store.Credential) store.Receipt {
+	t.Helper()
+	receipt, err := s.Put(t.Context(), c)
+	if err != nil {
+		t.Fatalf("put %v: %v", c, err)
+	}
+	h.holds(t, p, s, c)
+	return receipt
+}
+
+// holds checks that the place shows the credential to whoever reads it.
+func (h Harness) holds(t *testing.T, p Place, s store.Store, c store.Credential) {
+	t.Helper()
+	content := p.Content(t)
+	if merged, err := store.Merge(h.Payload, content, c); err != nil || !bytes.Equal(merged, content) {
+		t.Fatalf("place does not hold %v (%v)", c, err)
+	}
+	r, ok := s.(store.Reader)
+	if !ok {
+		return
+	}
+	held, err := r.Get(t.Context())
+	if err != nil {
+		t.Fatalf("get: %v", err)
+	}
+	if !held.Credential.Equal(c) {
+		t.Fatalf("get returned %v, want %v", held.Credential, c)
+	}
+}
+
+func emptyPlace(t *testing.T, h Harness) {
+	p := h.NewPlace(t)
+	s := p.Open(t, Owner, false)
+	if _, ok := h.Payload.(store.ReadablePayload); ok {
+		held, err := s.(store.Reader).Get(t.Context())
+		if !errors.Is(err, store.ErrEmpty) {
+			t.Fatalf("get from an empty place: %v, %v, want ErrEmpty", held, err)
+		}
+	} else if _, ok := s.(store.Reader); ok {
+		t.Fatal("a store whose payload cannot be read claims to be a Reader")
+	}
+	if receipt := h.put(t, p, s, one); !receipt.Changed {
+		t.Error("filling an empty place changed nothing")
+	}
+	if r, ok := s.(store.Reader); ok {
+		if held, err := r.Get(t.Context()); err != nil || held.Owner != Owner {
+			t.Errorf("owner after filling = %q, %v, want %q", held.Owner, err, Owner)
+		}
+	}
+}
+
+func samePutTwice(t *testing.T, h Harness) {
+	p := h.NewPlace(t)
+	h.put(t, p, p.Open(t, Owner, false), one)
+	writes := count(t, p)
+	for _, s := range []store.Store{p.Open(t, Owner, false), p.Open(t, Owner, true)} {
+		if receipt := h.put(t, p, s, one); receipt.Changed {
+			t.Error("putting the same credential again claims a change")
+		}
+	}
+	if now := count(t, p); now != writes {
+		t.Errorf("putting the same credential again wrote: %d versions became %d", writes, now)
+	}
+}
+
+func count(t *testing.T, p Place) int {
+	t.Helper()
+	if p.Writes == nil {
+		return 0
+	}
+	return p.Writes(t)
+}
+
+func replace(t *testing.T, h Harness) {
+	p := h.NewPlace(t)
+	h.put(t, p, p.Open(t, Owner, false), one)
+	s := p.Open(t, Owner, false)
+	for _, c := range []store.Credential{two, one, two} {
+		if receipt := h.put(t, p, s, c); !receipt.Changed {
+			t.Errorf("replacing by %v claims no change", c)
+		}
+	}
+}
+
+func foreignRefused(t *testing.T, h Harness) {
+	p := h.seeded(t)
+	before, writes := p.Content(t), count(t, p)
+	s := p.Open(t, Owner, false)
+	for range 2 {
+		if receipt, err := s.Put(t.Context(), one); !errors.Is(err, store.ErrForeign) {
+			t.Fatalf("put into foreign content: %+v, %v, want ErrForeign", receipt, err)
+		}
+		if r, ok := s.(store.Reader); ok {
+			held, err := r.Get(t.Context())
+			if err != nil || held.Owner != "" || !held.Credential.Equal(foreign) {
+				t.Fatalf("get of foreign content: %v of %q, %v", held.Credential, held.Owner, err)
+			}
+		}
+	}
+	if c, ok := s.(store.Checker); ok {
+		if err := c.Check(t.Context()); !errors.Is(err, store.ErrForeign) {
+			t.Errorf("check of foreign content: %v, want ErrForeign", err)
+		}
+	}
+	if !bytes.Equal(before, p.Content(t)) || count(t, p) != writes {
+		t.Error("a refused put changed the place")
+	}
+}
+
+func foreignAdopted(t *testing.T, h Harness) {
+	p := h.seeded(t)
+	s := p.Open(t, Owner, true)
+	if c, ok := s.(store.Checker); ok {
+		if err := c.Check(t.Context()); err != nil {
+			t.Errorf("check of a place to adopt: %v", err)
+		}
+	}
+	h.put(t, p, s, one)
+	// Once it is ours, adopt is needed no longer.
+	h.put(t, p, p.Open(t, Owner, false), two)
+}
+
+func otherOwner(t *testing.T, h Harness) {
+	p := h.NewPlace(t)
+	h.put(t, p, p.Open(t, "prod/somebody-else", false), one)
+	before := p.Content(t)
+	for _, adopt := range []bool{false, true} {
+		s := p.Open(t, Owner, adopt)
+		if _, err := s.Put(t.Context(), two); !errors.Is(err, store.ErrForeign) {
+			t.Errorf("put into another user's place, adopt %t: %v, want ErrForeign", adopt, err)
+		}
+		if c, ok := s.(store.Checker); ok {
+			if err := c.Check(t.Context()); !errors.Is(err, store.ErrForeign) {
+				t.Errorf("check of another user's place, adopt %t: %v, want ErrForeign", adopt, err)
+			}
+		}
+		if r, ok := s.(store.Reader); ok {
+			if held, err := r.Get(t.Context()); err != nil || held.Owner != "prod/somebody-else" {
+				t.Errorf("owner = %q, %v", held.Owner, err)
+			}
+		}
+	}
+	if !bytes.Equal(before, p.Content(t)) {
+		t.Error("a refused put changed the place")
+	}
+}
+
+func otherContent(t *testing.T, h Harness) {
+	p := h.seeded(t)
+	s := p.Open(t, Owner, true)
+	for _, c := range []store.Credential{one, two} {
+		h.put(t, p, s, c)
+		for _, piece := range h.Kept {
+			if !strings.Contains(string(p.Content(t)), piece) {
+				t.Errorf("%q is gone after putting %v", piece, c)
+			}
+		}
+	}
+}
+
+func previous(t *testing.T, h Harness) {
+	p := h.NewPlace(t)
+	s := p.Open(t, Owner, false)
+	hist, ok := s.(store.Historian)
+	if !ok {
+		return
+	}
+	if c, err := hist.Previous(t.Context()); !errors.Is(err, store.ErrEmpty) {
+		t.Errorf("previous of an empty place: %v, %v, want ErrEmpty", c, err)
+	}
+	h.put(t, p, s, one)
+	h.put(t, p, s, two)
+	if c, err := hist.Previous(t.Context()); err != nil || !c.Equal(one) {
+		t.Errorf("previous = %v, %v, want %v", c, err, one)
+	}
+}
+
+func check(t *testing.T, h Harness) {
+	p := h.NewPlace(t)
+	s := p.Open(t, Owner, false)
+	c, ok := s.(store.Checker)
+	if !ok {
+		return
+	}
+	if err := c.Check(t.Context()); err != nil {
+		t.Errorf("check of an empty place: %v", err)
+	}
+	if content := p.Content(t); len(content) > 0 {
+		t.Error("check filled an empty place")
+	}
+	h.put(t, p, s, one)
+	before, writes := p.Content(t), count(t, p)
+	if err := c.Check(t.Context()); err != nil {
+		t.Errorf("check of a filled place: %v", err)
+	}
+	if !bytes.Equal(before, p.Content(t)) || count(t, p) != writes {
+		t.Error("check wrote")
+	}
+}
+
+// shows reports whether any form of a value shows one of the suite's secrets.
+func shows(value any) bool {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if strings.Contains(fmt.Sprintf(verb, value), "canary-") {
+			return true
+		}
+	}
+	return false
+}
+
+func cancelled(t *testing.T, h Harness) {
+	p := h.NewPlace(t)
+	s := p.Open(t, Owner, false)
+	h.put(t, p, s, one)
+	before := p.Content(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Put(ctx, two); !errors.Is(err, context.Canceled) {
+		t.Errorf("put under a cancelled context: %v", err)
+	}
+	if r, ok := s.(store.Reader); ok {
+		if _, err := r.Get(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("get under a cancelled context: %v", err)
+		}
+	}
+	if !bytes.Equal(before, p.Content(t)) {
+		t.Error("a cancelled put changed the place")
+	}
+}
