@@ -1,0 +1,58 @@
+package journal
+
+import (
+	"net/url"
+	"strings"
+
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+// dialect is everything in which databases differ. Statements are written with
+// question marks and in the SQL that SQLite and PostgreSQL share.
+type dialect struct {
+	// driver is the name in database/sql.
+	driver string
+	// bind turns question marks into the driver's placeholders.
+	bind func(query string) string
+	// words replace the placeholders of migrations.
+	words *strings.Replacer
+	// foreign counts the tables of a database that is not a journal yet.
+	foreign string
+	// truncate empties the write-ahead log; empty if there is none to empty.
+	truncate string
+}
+
+func sqliteDialect() dialect {
+	return dialect{
+		driver:   "sqlite",
+		bind:     func(query string) string { return query },
+		words:    strings.NewReplacer("{{number}}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{{bytes}}", "BLOB"),
+		foreign:  "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+		truncate: "PRAGMA wal_checkpoint(TRUNCATE)",
+	}
+}
+
+// sqliteSource is the driver's name for the database file at path, which must
+// exist; an empty path is a database in memory.
+//
+// Every commit reaches the disk (synchronous FULL), freed space is overwritten
+// (secure_delete), nothing spills into temporary files, and a writer waits ten
+// seconds for another.
+func sqliteSource(path string, readOnly bool) string {
+	query := url.Values{"_pragma": {
+		"busy_timeout(10000)", "synchronous(FULL)", "secure_delete(ON)",
+		"foreign_keys(ON)", "temp_store(MEMORY)",
+	}}
+	file := "file::memory:"
+	if path != "" {
+		file = "file:" + (&url.URL{Path: path}).EscapedPath()
+		query.Set("mode", "rw")
+		query.Add("_pragma", "journal_mode(WAL)")
+	}
+	if readOnly {
+		query.Add("_pragma", "query_only(ON)")
+	} else {
+		query.Set("_txlock", "immediate")
+	}
+	return file + "?" + query.Encode()
+}
