@@ -1,0 +1,87 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// DefaultPolicy is the name of the policy of users that name none. It exists
+// with its default values when the file does not define it.
+const DefaultPolicy = "default"
+
+// Config is the whole configuration file, with defaults filled in. A value that
+// Load or Parse returned has passed every check; it must not be changed.
+type Config struct {
+	Accounts    map[string]Account `yaml:"accounts" jsonschema:"required" doc:"The AWS accounts whose users are managed, by the name that users and metrics call them."`
+	Journal     string             `yaml:"journal" jsonschema:"default=sqlite:///var/lib/keyrotator/journal.db" doc:"Where the durable record lives: sqlite:/// and an absolute path on a local file system."`
+	Sealing     Sealing            `yaml:"sealing" doc:"How secrets are sealed while the journal holds them."`
+	Policies    map[string]Policy  `yaml:"policies" doc:"How keys are rotated, by name. The policy called default applies to users that name none, and exists with the defaults below when it is not written."`
+	Users       []User             `yaml:"users" doc:"The IAM users whose keys are rotated."`
+	Schedule    Schedule           `yaml:"schedule" doc:"When the program looks at the world without being asked. Whether a key is due is decided from its age, never from here."`
+	Limits      Limits             `yaml:"limits" doc:"How hard the program may press."`
+	Breaker     Breaker            `yaml:"breaker" doc:"Stops creating and cutting keys everywhere when too much goes wrong, until keyrotator resume."`
+	ObserveOnly bool               `yaml:"observe_only" doc:"Change nothing for any user; only observe and report."`
+	NoDelete    bool               `yaml:"no_delete" doc:"Never delete a key of any user; old keys stay Inactive."`
+
+	src *source
+}
+
+// Account is one AWS account and how to reach it.
+type Account struct {
+	ID          string `yaml:"id" jsonschema:"required" doc:"The twelve-digit account id; quote it when it begins with a zero. A credential that signs in to another account is refused."`
+	Region      string `yaml:"region" jsonschema:"required" doc:"The Region whose endpoints are used, such as eu-west-1."`
+	Role        string `yaml:"role" doc:"ARN of the role in this account to assume. Without it the ambient credentials are used as they are."`
+	ExternalID  Secret `yaml:"external_id" doc:"The external id the role's trust policy asks for. Best read from a file: ${file:/etc/keyrotator/external-id}."`
+	SessionName string `yaml:"session_name" jsonschema:"default=keyrotator" doc:"The role session name that CloudTrail shows."`
+	Partition   string `yaml:"partition" jsonschema:"enum=aws,enum=aws-us-gov,enum=aws-cn" doc:"The AWS partition; by default the one the Region belongs to."`
+	Endpoint    string `yaml:"endpoint" doc:"URL of any AWS-compatible server, used for every service of this account. It must be https, or http on loopback."`
+}
+
+// Sealing says how secrets in the journal are sealed.
+type Sealing struct {
+	Identity string `yaml:"identity" doc:"Absolute path of the age identity file; made at first start when it does not exist. The default is the journal's path with .identity appended. A backup of the journal is readable only with it."`
+}
+
+// Schedule holds the ticks that wake the program.
+type Schedule struct {
+	Sweep     string `yaml:"sweep" jsonschema:"default=@every 1h" doc:"How often every managed user is looked at, due or not: @every and a duration, or a cron expression in UTC."`
+	Discovery string `yaml:"discovery" jsonschema:"default=@every 6h" doc:"How often whole accounts are searched for keys nobody manages; the same forms."`
+}
+
+// Limits bounds what the program does at once and how long it waits.
+type Limits struct {
+	CallsInFlight int           `yaml:"calls_in_flight" jsonschema:"default=8,minimum=1,maximum=64" doc:"How many AWS calls may be under way at once in each account. Users that wait do not count."`
+	CallTimeout   time.Duration `yaml:"call_timeout" jsonschema:"default=30s" check:"positive" doc:"How long one call may take."`
+	Shutdown      time.Duration `yaml:"shutdown" jsonschema:"default=25s" check:"positive" doc:"How long a started effect may take to finish after SIGTERM. Keep it under the supervisor's own limit (Kubernetes: 30s)."`
+}
+
+// Breaker says how many failures stop everything.
+type Breaker struct {
+	Failures int           `yaml:"failures" jsonschema:"default=5,minimum=1" doc:"How many halts and failed verifications trip the breaker."`
+	Within   time.Duration `yaml:"within" jsonschema:"default=1h" check:"positive" doc:"The period they are counted over."`
+}
+
+// JournalPath returns the file of the SQLite journal.
+func (c *Config) JournalPath() string { return strings.TrimPrefix(c.Journal, sqliteScheme) }
+
+// PolicyOf returns the policy of a user. The name was checked by Parse; a user
+// made by hand with an unknown one gets the default policy.
+func (c *Config) PolicyOf(u User) Policy {
+	if p, ok := c.Policies[u.Policy]; ok {
+		return p
+	}
+	return c.Policies[DefaultPolicy]
+}
+
+// AccountNames returns the names of the accounts, sorted.
+func (c *Config) AccountNames() []string { return sortedKeys(c.Accounts) }
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
