@@ -1,0 +1,120 @@
+package rotatortest
+
+import (
+	"context"
+
+	"github.com/keyrotator/keyrotator/rotator"
+	"github.com/keyrotator/keyrotator/store"
+)
+
+// row reads the journal behind every boundary.
+func (w *World) row() rotator.Row {
+	row, _ := w.Journal.Row(context.Background(), User) // a missing row is an empty one
+	return row
+}
+
+// checkIntent is I4: the journal knows of the effect before it happens.
+func (w *World) checkIntent(verb rotator.Verb, key rotator.KeyID) {
+	c := w.row().Progress.Cycle
+	if c == nil || c.Intent == nil || c.Intent.Verb != verb || c.Intent.Key != key {
+		w.violate("I4: %s %s without its intent in the journal", verb, key)
+	}
+}
+
+// checkPut is I4 for stores: the key is Active, and its secret would survive a
+// crash right now.
+func (w *World) checkPut(p Place, c store.Credential) {
+	id := rotator.KeyID(c.KeyID())
+	if !w.live(c) {
+		if k := w.key(id); k == nil || !k.ByHand {
+			w.violate("I4: %s is given %s, which does not sign in", p.Name, id)
+		}
+	}
+	if _, sealed := w.row().Sealed[id]; sealed {
+		return
+	}
+	for _, other := range w.Places {
+		if other.Readable && other.Held.Equal(c) {
+			return
+		}
+	}
+	w.violate("I4: %s is given %s, whose secret is nowhere else", p.Name, id)
+}
+
+// checkCut is I2 and I3 for a deactivation.
+func (w *World) checkCut(k Key) {
+	if k.Foreign && !w.Named[k.ID] {
+		w.violate("I2: %s of a person is cut", k.ID)
+	}
+	if w.Waived {
+		return
+	}
+	for _, p := range w.Places {
+		switch {
+		case rotator.KeyID(p.Held.KeyID()) == k.ID:
+			w.violate("I3: %s is cut while %s holds it", k.ID, p.Name)
+		case rotator.KeyID(p.Reader.KeyID()) == k.ID:
+			w.violate("I3: %s is cut while the consumer of %s has it", k.ID, p.Name)
+		case !w.live(p.Held):
+			w.violate("I3: %s is cut while %s holds no live key", k.ID, p.Name)
+		case w.Now.Sub(p.Since) < w.Policy.Overlap && k.Secret != "" && w.held(p, k.ID):
+			w.violate("I3: %s is cut %s after %s was written", k.ID, w.Now.Sub(p.Since), p.Name)
+		}
+	}
+	if !k.LastUse.IsZero() && w.Now.Sub(k.LastUse) < w.Policy.Quiet {
+		w.violate("I3: %s is cut %s after its last use", k.ID, w.Now.Sub(k.LastUse))
+	}
+}
+
+// held reports whether the place held the key before its present content.
+func (w *World) held(p Place, id rotator.KeyID) bool { return rotator.KeyID(p.Prior.KeyID()) == id }
+
+// checkDelete is I2 and I3 for a deletion.
+func (w *World) checkDelete(k Key) {
+	if k.Foreign && !w.Named[k.ID] {
+		w.violate("I2: %s of a person is deleted", k.ID)
+	}
+	if k.Status != rotator.Inactive {
+		w.violate("I3: %s is deleted while it is %s", k.ID, k.Status)
+	}
+	if w.Now.Sub(k.InactiveSince) < w.Policy.Trial {
+		w.violate("I3: %s is deleted %s after its cut", k.ID, w.Now.Sub(k.InactiveSince))
+	}
+	for _, p := range w.Places {
+		if rotator.KeyID(p.Held.KeyID()) == k.ID {
+			w.violate("I3: %s is deleted while %s holds it", k.ID, p.Name)
+		}
+	}
+}
+
+// CheckSecrets is I1's other half: the secret of every live key that a place
+// holds can be had again, from a readable place or from custody. The first key
+// was made before our time.
+func (w *World) CheckSecrets() {
+	for _, p := range w.Places {
+		id := rotator.KeyID(p.Held.KeyID())
+		if p.Readable || id == "AKIA0001" {
+			continue
+		}
+		_, sealed := w.row().Sealed[id]
+		for _, other := range w.Places {
+			sealed = sealed || other.Readable && other.Held.Equal(p.Held)
+		}
+		if !sealed {
+			w.violate("I4: the secret of %s in %s is lost", id, p.Name)
+		}
+	}
+}
+
+// CheckQuota is I2: never more than two keys unless a person made one.
+func (w *World) CheckQuota() {
+	ours := 0
+	for _, k := range w.Keys {
+		if !k.Foreign {
+			ours++
+		}
+	}
+	if ours > 2 {
+		w.violate("I2: %d keys of our making", ours)
+	}
+}
