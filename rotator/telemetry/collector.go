@@ -1,0 +1,244 @@
+package telemetry
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/keyrotator/keyrotator/rotator"
+)
+
+// Source is the journal as the collector reads it.
+type Source interface {
+	Rows(ctx context.Context) ([]rotator.Row, error)
+	Global(ctx context.Context) (rotator.Global, error)
+}
+
+// CollectorOptions tune a collector. The zero value is fit for use.
+type CollectorOptions struct {
+	// Fleet is the present configuration: whose rows are exported, and by which
+	// policy a key in use gets too old. Nil exports every row, without deadlines
+	// outside a cycle.
+	Fleet func() *rotator.Fleet
+	// Consumer names a consumer for people; nil leaves the store's kind and
+	// location.
+	Consumer func(user rotator.User, consumer string) string
+	// Limit bounds one scrape's reading; zero means five seconds.
+	Limit time.Duration
+	// Failed is told why a scrape could not read the journal; nil tells nobody.
+	Failed func(err error)
+}
+
+// collector reads the journal when it is scraped.
+type collector struct {
+	source  Source
+	options CollectorOptions
+	defined stateDefinitions
+	descs   map[string]*prometheus.Desc
+}
+
+// NewCollector returns a collector of the state of all users. One scrape reads
+// all rows once; when that fails, journal_up is 0 and nothing else is said.
+func NewCollector(source Source, options CollectorOptions) prometheus.Collector {
+	if options.Limit <= 0 {
+		options.Limit = 5 * time.Second
+	}
+	if options.Failed == nil {
+		options.Failed = func(error) {}
+	}
+	if options.Consumer == nil {
+		options.Consumer = func(_ rotator.User, consumer string) string { return consumer }
+	}
+	c := &collector{source: source, options: options, defined: defineState(), descs: map[string]*prometheus.Desc{}}
+	for _, d := range c.defined.all() {
+		c.descs[d.Name] = d.desc()
+	}
+	return c
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.options.Limit)
+	defer cancel()
+	p := page{collector: c, out: out, seen: map[string]bool{}}
+	rows, err := c.source.Rows(ctx)
+	var global rotator.Global
+	if err == nil {
+		global, err = c.source.Global(ctx)
+	}
+	if err != nil {
+		c.options.Failed(err)
+		p.set(c.defined.up, 0)
+		return
+	}
+	p.set(c.defined.up, 1)
+	p.set(c.defined.pausedAll, number(global.Paused))
+	p.set(c.defined.breaker, number(global.Tripped))
+	if c.options.Fleet != nil {
+		p.fleet = c.options.Fleet()
+	}
+	for _, row := range rows {
+		p.row(row)
+	}
+}
+
+// page is what one scrape exports.
+type page struct {
+	*collector
+	out   chan<- prometheus.Metric
+	fleet *rotator.Fleet
+	seen  map[string]bool
+}
+
+// set exports one value. A series that is there already is left out, since one
+// double would fail the whole scrape: two keys of a user may share their last
+// four characters.
+func (p *page) set(d Definition, value float64, labels ...string) {
+	series := d.Name
+	for i, l := range labels {
+		labels[i] = utf8(l)
+		series += "\x00" + labels[i]
+	}
+	if p.seen[series] {
+		return
+	}
+	p.seen[series] = true
+	p.out <- prometheus.MustNewConstMetric(p.descs[d.Name], prometheus.GaugeValue, value, labels...)
+}
+
+func (p *page) at(d Definition, at time.Time, labels ...string) {
+	if !at.IsZero() {
+		p.set(d, seconds(at), labels...)
+	}
+}
+
+// row exports one user. One that the configuration no longer names is exported
+// as long as it has something unfinished.
+func (p *page) row(row rotator.Row) {
+	account, name := row.User.Account, row.User.Name
+	progress := row.Progress
+	var target rotator.Target
+	if p.fleet != nil {
+		configured := false
+		if target, configured = p.fleet.Targets[row.User]; !configured && progress.Cycle == nil {
+			return
+		}
+	}
+	if progress.Schema > rotator.Schema || !progress.Phase.Known() {
+		p.set(p.defined.phaseUnreadable, 1, account, name)
+		return
+	}
+	phase := string(progress.Phase)
+	if progress.Phase == rotator.PhaseUnseen {
+		phase = "unseen"
+	}
+	p.set(p.defined.phase, 1, account, name, phase)
+	p.at(p.defined.entered, progress.Since, account, name)
+	p.set(p.defined.paused, number(progress.Paused), account, name)
+	if progress.Halt != nil {
+		p.set(p.defined.halted, 1, account, name, string(progress.Halt.Reason))
+	}
+	if row.Waiting != "" {
+		p.set(p.defined.waiting, 1, account, name, string(row.Waiting))
+	}
+	p.keys(row.User, progress, target)
+	p.consumers(row.User, progress, target)
+}
+
+func (p *page) keys(user rotator.User, progress rotator.Progress, target rotator.Target) {
+	c := progress.Cycle
+	maxAge := target.Policy.MaxAge
+	if c != nil {
+		maxAge = c.Policy.MaxAge
+		if c.Keep != "" && c.Keep != progress.Current {
+			p.at(p.defined.created, c.Made, user.Account, user.Name, c.Keep.Last4())
+		}
+		if !c.Inactive.IsZero() {
+			p.at(p.defined.lastUsed, c.UseAtCut, user.Account, user.Name, c.Retire.Last4())
+		}
+	}
+	if active, known := activeKeys(progress); known {
+		p.set(p.defined.active, float64(active), user.Account, user.Name)
+	}
+	if progress.Current == "" {
+		return
+	}
+	p.at(p.defined.created, progress.Created, user.Account, user.Name, progress.Current.Last4())
+	if maxAge > 0 && !progress.Created.IsZero() {
+		p.at(p.defined.deadline, progress.Created.Add(maxAge), user.Account, user.Name)
+	}
+}
+
+// activeKeys counts the keys that the journal takes for Active.
+func activeKeys(progress rotator.Progress) (count int, known bool) {
+	c := progress.Cycle
+	switch {
+	case progress.Phase == rotator.PhaseUnseen:
+		return 0, false
+	case c == nil:
+		return 1, true
+	}
+	if c.Retire != "" && c.Inactive.IsZero() {
+		count++
+	}
+	if c.Keep != "" {
+		count++
+	}
+	return count, true
+}
+
+func (p *page) consumers(user rotator.User, progress rotator.Progress, target rotator.Target) {
+	set := func(consumer string, inSync bool) {
+		p.set(p.defined.inSync, number(inSync), user.Account, user.Name, p.options.Consumer(user, consumer))
+	}
+	c := progress.Cycle
+	switch {
+	case c != nil:
+		for _, pinned := range c.Consumers {
+			set(pinned.Name, inSync(progress, pinned.Name))
+		}
+	case progress.Phase == rotator.PhaseIdle && progress.Halt == nil:
+		for _, consumer := range target.Consumers {
+			set(consumer.Name(), true)
+		}
+	default: // nobody knows
+	}
+}
+
+// inSync reports whether, as far as the journal knows, a consumer's store has
+// the key that it is meant to have in this phase of the open cycle.
+func inSync(progress rotator.Progress, consumer string) bool {
+	c := progress.Cycle
+	switch progress.Phase {
+	case rotator.PhaseCreating, rotator.PhaseProving:
+		return c.Purpose != rotator.PurposeBootstrap && c.Inactive.IsZero()
+	case rotator.PhaseRollingBack, rotator.PhaseRolledBack:
+		for _, name := range c.Restored {
+			if name == consumer {
+				return true
+			}
+		}
+		// What never got the new key still has the old one.
+		return c.Pushed[consumer].IsZero() && c.Missed[consumer] == 0 && !c.Touched
+	default:
+	}
+	if c.Purpose == rotator.PurposeRotation || c.Purpose == rotator.PurposeBootstrap {
+		return !c.Pushed[consumer].IsZero()
+	}
+	return c.Missed[consumer] == 0 // the kept key is the one in use
+}
+
+func number(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
