@@ -51,6 +51,16 @@ func checkLaws(t *testing.T, c Calendar, w Window, now time.Time) {
 	if !w.open(opening.Add(w.Duration() - 1)) {
 		t.Fatalf("%q: closed within its duration of %v", w.Cron(), opening)
 	}
+	// Walking must give what looking afresh from each occurrence gives.
+	walk, from := w.schedule.after(now), now
+	for range 5 {
+		walked, okWalk := walk.next()
+		looked, okLook := w.opening(from)
+		if okWalk != okLook || !walked.Equal(looked) {
+			t.Fatalf("%q: after %v a walk gives %v, a fresh look %v", w.Cron(), from, walked, looked)
+		}
+		from = looked
+	}
 	// No opening may be jumped over: from just before it, it is the next one.
 	if again, ok := w.opening(opening.Add(-1)); !ok || !again.Equal(opening) {
 		t.Fatalf("%q: %v is an opening after %v but %v is after the instant before it", w.Cron(), opening, now, again)

@@ -25,9 +25,13 @@ func (c Calendar) LongestGap() time.Duration {
 	}
 	begin := time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC)
 	next := make([]time.Time, len(c.windows))
+	walks := make([]*walk, len(c.windows))
 	for i, w := range c.windows {
-		// Whatever is open at the beginning opened at most this long before.
-		next[i], _ = w.opening(begin.Add(-MaxDuration))
+		if w.schedule.spec != nil {
+			// Whatever is open at the beginning opened at most this long before.
+			walks[i] = w.schedule.after(begin.Add(-MaxDuration))
+			next[i], _ = walks[i].next()
+		}
 	}
 	var longest time.Duration
 	var covered time.Time
@@ -48,7 +52,7 @@ func (c Calendar) LongestGap() time.Duration {
 		if seen > gapSpanRare || seen > gapSpan && openings > gapOpenings {
 			return longest
 		}
-		next[i], _ = c.windows[i].opening(at)
+		next[i], _ = walks[i].next()
 	}
 }
 

@@ -93,35 +93,8 @@ func fires(spec *cron.SpecSchedule) bool {
 	return !spec.Next(time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)).IsZero()
 }
 
-// next returns the first occurrence after t. It walks from one change of the
-// zone's offset to the next: between two changes the wall clock is the instant
-// plus a constant, so the library's own arithmetic is exact there.
-func (s schedule) next(t time.Time) (time.Time, bool) {
-	limit := t.AddDate(searchYears, 0, 0)
-	cur := t.In(s.loc)
-	from := wall(cur, cur)
-	for !cur.After(limit) {
-		if repeated := s.repeatedUntil(cur); from.Before(repeated) {
-			from = repeated.Add(-time.Second)
-		}
-		_, end := cur.ZoneBounds()
-		if n := s.nextReading(from); !n.IsZero() {
-			at := instant(n, cur)
-			if end.IsZero() || at.Before(end) {
-				return at, true
-			}
-		}
-		if end.IsZero() {
-			return time.Time{}, false
-		}
-		end = end.In(s.loc)
-		if s.skippedAt(cur, end) {
-			return end, true
-		}
-		cur, from = end, wall(end, end).Add(-time.Second)
-	}
-	return time.Time{}, false
-}
+// next returns the first occurrence after t.
+func (s schedule) next(t time.Time) (time.Time, bool) { return s.after(t).next() }
 
 // nextReading returns the first matching wall-clock reading after from. The
 // library gives up after five years; 29 February around 2100 needs eight.
@@ -130,27 +103,6 @@ func (s schedule) nextReading(from time.Time) time.Time {
 		return n
 	}
 	return s.spec.Next(from.AddDate(searchYears-5, 0, 0))
-}
-
-// repeatedUntil returns the wall-clock reading up to which the span of constant
-// offset around cur only repeats what the span before it already showed.
-func (s schedule) repeatedUntil(cur time.Time) time.Time {
-	start, _ := cur.ZoneBounds()
-	if start.IsZero() || s.followsElapsedTime() {
-		return time.Time{}
-	}
-	before := start.Add(-time.Second).In(s.loc)
-	return wall(start, before)
-}
-
-// skippedAt reports whether the change of offset at end jumps over an occurrence.
-func (s schedule) skippedAt(before, end time.Time) bool {
-	if s.followsElapsedTime() {
-		return false
-	}
-	first, resume := wall(end, before), wall(end, end)
-	n := s.nextReading(first.Add(-time.Second))
-	return !n.IsZero() && n.Before(resume)
 }
 
 func (s schedule) followsElapsedTime() bool { return s.spec.Hour&everyHour == everyHour }
