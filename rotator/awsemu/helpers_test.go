@@ -7,11 +7,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/keyrotator/keyrotator/rotator/awsemu"
 )
@@ -132,3 +135,12 @@ func wantCode(t *testing.T, err error, want string) {
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// header is the header of the HTTP answer behind an SDK output.
+func header(m middleware.Metadata) http.Header {
+	raw, ok := awsmiddleware.GetRawResponse(m).(*smithyhttp.Response)
+	if !ok {
+		return nil
+	}
+	return raw.Header
+}
