@@ -39,6 +39,7 @@ var directions = []direction{
 	{"rotator/iamkeys", core, []string{"github.com/aws/"}, "the only place that knows the error codes of IAM and STS"},
 	{"rotator/journal", core, []string{"modernc.org/sqlite", "github.com/google/uuid", "golang.org/x/sys"}, "one schema, its drivers"},
 	{"rotator/journal/journaltest", append([]string{"rotator/journal"}, core...), []string{"pgregory.net/rapid"}, "the suite every journal passes"},
+	{"rotator/rotatortest", append([]string{"rotator/journal"}, core...), nil, "the simulated world that only tests import; it crashes and restarts on a real journal"},
 	{"rotator/telemetry", core, []string{"go.uber.org/zap", "github.com/prometheus/"}, "the only observers that know a library"},
 	{"rotator/awsemu", nil, []string{"github.com/aws/aws-sdk-go-v2/aws"}, "a test double that shares code with what it tests proves nothing; the SDK only signs"},
 	{"store", nil, nil, "the contract is the standard library"},
