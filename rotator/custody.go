@@ -37,25 +37,25 @@ func (s *step) heldCredential(key KeyID) (store.Credential, error) {
 	return store.Credential{}, fmt.Errorf("find the secret of %s: neither the custody nor a readable store has it", key)
 }
 
-// keepOld seals the old key's secret before its first store is overwritten, so
-// that the way back does not depend on the store's own memory. It returns
-// nothing when the secret is in custody already or cannot be had.
-func (s *step) keepOld(ctx context.Context) (map[KeyID][]byte, error) {
-	old := s.row.Progress.Cycle.Retire
-	if _, kept := s.row.Sealed[old]; kept || old == "" {
-		return nil, nil
-	}
+// keepHeld seals the secrets of the cycle's keys that are only in stores,
+// before one of these is overwritten with the credential of next, so that
+// neither the way forward nor the way back depends on a store's own memory.
+func (s *step) keepHeld(ctx context.Context, next KeyID) (map[KeyID][]byte, error) {
+	c := s.row.Progress.Cycle
+	seal := map[KeyID][]byte{}
 	for _, held := range s.sight.held {
-		if KeyID(held.KeyID()) != old {
+		id := KeyID(held.KeyID())
+		_, kept := s.row.Sealed[id]
+		if kept || id == next || id != c.Retire && id != c.Keep {
 			continue
 		}
 		sealed, err := s.r.deps.Sealer.Seal(ctx, s.user, held)
 		if err != nil {
-			return nil, fmt.Errorf("seal the secret of %s: %w", old, err)
+			return nil, fmt.Errorf("seal the secret of %s: %w", id, err)
 		}
-		return map[KeyID][]byte{old: sealed}, nil
+		seal[id] = sealed
 	}
-	return nil, nil
+	return seal, nil
 }
 
 // dispensable lists the sealed secrets that need not be kept any longer: of

@@ -93,7 +93,7 @@ func decideOrphan(s State, extra Key) Decision {
 	rec, hasRecord := record(c.Consumers)
 	old, listed := find(s.Live.Keys, c.Retire)
 	certain := hasRecord && listed && old.Status == Active && len(s.Live.Keys) == 2 &&
-		!extra.Created.Before(c.Intended.Add(-dateSlack)) && s.Live.Stores[rec.Name].Trouble.None()
+		!extra.Created.Before(c.Intended) && s.Live.Stores[rec.Name].Trouble.None()
 	if _, foreign := foreignStore(s, c.Consumers, c.Retire); foreign || !certain {
 		return halt(ReasonUncertainOrphan, evidence(s.Live.Keys))
 	}

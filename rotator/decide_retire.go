@@ -56,7 +56,10 @@ func decideOverlap(now time.Time, s State) Decision {
 	if !listed && keepIsFine(s) {
 		return suspect(now, c.Policy.Settle, s, Decision{Verb: VerbClose, Key: c.Retire, Reason: ReasonByHand})
 	}
-	if d, ok := repair(now, s); ok {
+	if d, ok := strange(now, s); ok {
+		return d
+	}
+	if d, ok := mend(now, s); ok {
 		return d
 	}
 	if retire.Status != Active {
@@ -114,18 +117,21 @@ func keepIsFine(s State) bool {
 	return ok && keep.Status == Active && s.Live.SignTrouble.None()
 }
 
-// repair handles what has drifted since the consumers were verified: a
-// contradiction, a store that cannot be read, one that holds the old key again.
-func repair(now time.Time, s State) (Decision, bool) {
+// strange finds what must not be while two keys are held.
+func strange(now time.Time, s State) (Decision, bool) {
 	c := s.Progress.Cycle
 	for _, k := range s.Live.Keys {
 		if k.ID != c.Keep && k.ID != c.Retire {
 			return suspect(now, c.Policy.Settle, s, halt(ReasonThirdKey, evidence(s.Live.Keys))), true
 		}
 	}
-	if d, ok := contradiction(now, s); ok {
-		return d, true
-	}
+	return contradiction(now, s)
+}
+
+// mend handles what has drifted since the consumers were verified: a store that
+// cannot be read now, or one that holds the old key again.
+func mend(now time.Time, s State) (Decision, bool) {
+	c := s.Progress.Cycle
 	if d, ok := clearSuspicion(s); ok {
 		return d, true
 	}
@@ -197,6 +203,9 @@ func decideTrial(now time.Time, s State) Decision {
 	if c.ProbeFailed != "" {
 		return Decision{Verb: VerbReactivate, Key: c.Retire, Consumer: c.ProbeFailed, Reason: ReasonProbeFailed, Halts: true}
 	}
+	if c.Intent != nil && c.Intent.Verb == VerbReactivate { // begun and cut off: it may be Active already
+		return Decision{Verb: VerbReactivate, Key: c.Retire, Reason: c.Intent.Reason, Halts: c.Purpose != PurposeRotation}
+	}
 	recovering := s.Progress.Phase == PhaseDeleting
 	at, over := ready(now, s.Progress.Since, c.Policy.Trial)
 	if !over && !s.Look && !recovering && s.Progress.Suspect.IsZero() {
@@ -218,11 +227,14 @@ func decideTrial(now time.Time, s State) Decision {
 		}
 		return suspect(now, c.Policy.Settle, s, gone)
 	}
-	if d, ok := repair(now, s); ok {
+	if d, ok := strange(now, s); ok {
 		return d
 	}
 	if retire.Status != Inactive {
 		return suspect(now, c.Policy.Settle, s, halt(ReasonReactivated, string(c.Retire)))
+	}
+	if d, ok := mend(now, s); ok {
+		return d
 	}
 	if used := s.Live.Use; used.Known && used.At.After(c.UseAtCut) && !c.Emergency {
 		return Decision{

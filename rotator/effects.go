@@ -24,12 +24,12 @@ func (s *step) write(ctx context.Context, d Decision) error {
 	if err != nil {
 		return s.halt(ctx, halt(ReasonSecretLost, err.Error()))
 	}
-	old, err := s.keepOld(ctx)
+	held, err := s.keepHeld(ctx, d.Key)
 	if err != nil {
 		return s.fail(ctx, Trouble{ReasonUnavailable, err.Error()})
 	}
 	intent := entryOf(KindIntent, d)
-	if err := s.save(ctx, Change{Seal: old}, intent); err != nil {
+	if err := s.save(ctx, Change{Seal: held}, intent); err != nil {
 		return err
 	}
 	ctx, cancel := s.detached(ctx)

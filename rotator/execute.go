@@ -170,11 +170,22 @@ func (s *step) effectFailed(ctx context.Context, e Entry, err error) error {
 		trouble = storeTrouble(err)
 	}
 	e.Kind = KindUnclear
-	if errors.Is(err, ErrThrottled) || errors.Is(err, ErrDenied) || errors.Is(err, ErrRefused) || errors.Is(err, ErrNotProven) {
+	if surely(err) {
 		e.Kind = KindFailed
 	}
 	e.Reason, e.Detail = trouble.Reason, trouble.Detail
 	return s.fail(ctx, trouble, e)
+}
+
+// surely reports an error after which nothing was done. A full quota is one of
+// them: whatever key fills it was there before, and is not this create's.
+func surely(err error) bool {
+	for _, sentinel := range []error{ErrThrottled, ErrDenied, ErrRefused, ErrQuota, ErrNotProven} {
+		if errors.Is(err, sentinel) {
+			return true
+		}
+	}
+	return false
 }
 
 // prove signs in once with the new key.

@@ -90,6 +90,7 @@ type Intent struct {
 	Verb     Verb   `json:"verb"`
 	Key      KeyID  `json:"key,omitempty"`
 	Consumer string `json:"consumer,omitempty"`
+	Reason   Reason `json:"reason,omitempty"`
 }
 
 // Cycle is one rotation, or another retirement of a key, under way. Instants

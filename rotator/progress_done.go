@@ -150,7 +150,7 @@ func (p *Progress) note(e Entry) error {
 		p.Suspect = e.Date
 		return nil
 	case VerbClear:
-		p.Suspect = time.Time{}
+		p.clear(e)
 		return nil
 	case VerbForget:
 		p.Phase, p.Cycle, p.Current, p.Created, p.Suspect = PhaseUnseen, nil, "", time.Time{}, time.Time{}
@@ -190,10 +190,23 @@ func (p *Progress) note(e Entry) error {
 	return nil
 }
 
+// clear drops a suspicion. In a trial it may have been a person who made the
+// key Active and Inactive again, so the trial counts anew.
+func (p *Progress) clear(e Entry) {
+	p.Suspect = time.Time{}
+	if p.Phase == PhaseTrial || p.Phase == PhaseDeleting {
+		p.Phase, p.Since = PhaseTrial, e.At
+		p.Cycle.Intent, p.Cycle.Inactive = nil, e.Date
+	}
+}
+
 // accept goes on from a cut that was found done: by a person, or by ourselves
 // before a crash. The trial counts from now, never from an unknown past.
 func (p *Progress) accept(e Entry) {
 	p.Cycle.Intent, p.Suspect = nil, time.Time{}
 	p.cut(e)
 	p.Since = e.At
+	if e.Use.IsZero() { // unknown: only a use from now on tells of a reader
+		p.Cycle.UseAtCut = e.Date
+	}
 }

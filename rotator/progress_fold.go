@@ -118,7 +118,7 @@ func (p *Progress) intend(e Entry) error {
 		return fmt.Errorf("fold intent of %s outside a cycle: %w", e.Verb, ErrUnreadable)
 	}
 	c := p.Cycle
-	c.Intent = &Intent{Verb: e.Verb, Key: e.Key, Consumer: e.Consumer}
+	c.Intent = &Intent{Verb: e.Verb, Key: e.Key, Consumer: e.Consumer, Reason: e.Reason}
 	switch e.Verb {
 	case VerbCreate:
 		p.Phase = PhaseCreating

@@ -40,6 +40,7 @@ func (w *World) Step() (out Outcome) {
 			out.Crashed = true
 		}
 		w.Journal.TakeOver(w.Now)
+		w.known = nil
 		w.SignInAll()
 		w.CheckSecrets()
 		w.CheckQuota()
@@ -78,14 +79,14 @@ func (w *World) Story() string {
 		return err.Error()
 	}
 	var b strings.Builder
-	for _, h := range entries {
+	for _, h := range entries[max(0, len(entries)-40):] {
 		e := h.Entry
 		fmt.Fprintf(&b, "%s %s %s %s %s %s %s\n", e.At.Format("02 15:04:05.0"), e.Kind, e.Verb, e.Key, e.Consumer, e.Reason, e.Detail)
 	}
 	row := w.row()
 	fmt.Fprintf(&b, "now %s phase %s waiting %s %s due %s\n", w.Now.Format("02 15:04:05.0"), row.Progress.Phase, row.Waiting, row.Detail, row.Due.Format("02 15:04:05.0"))
 	for _, k := range w.Keys {
-		fmt.Fprintf(&b, "key %s %s foreign=%v by-hand=%v\n", k.ID, k.Status, k.Foreign, k.ByHand)
+		fmt.Fprintf(&b, "key %s %s foreign=%v broken=%v\n", k.ID, k.Status, k.Foreign, w.Broken[k.ID])
 	}
 	for _, p := range w.Places {
 		fmt.Fprintf(&b, "place %s holds %s, its reader %s\n", p.Name, p.Held.KeyID(), p.Reader.KeyID())

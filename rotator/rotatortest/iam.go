@@ -25,7 +25,12 @@ func (w IAM) ask(name string, effect, stale func() error) error {
 // List implements rotator.Keyring.
 func (w IAM) List(context.Context, rotator.User) (rotator.Listing, error) {
 	show := w.Keys
-	err := w.ask("list", func() error { return nil }, func() error { show = w.Before; return nil })
+	err := w.ask("list", func() error { return nil }, func() error {
+		if w.Now.Sub(w.Changed) < staleness {
+			show = w.Before
+		}
+		return nil
+	})
 	if err != nil {
 		return rotator.Listing{}, err
 	}
@@ -57,7 +62,10 @@ func (w IAM) Create(context.Context, rotator.User) (rotator.Created, error) {
 	return made, nil
 }
 
-func (w *World) remember() { w.Before = slices.Clone(w.Keys) }
+func (w *World) remember() { w.Before, w.Changed = slices.Clone(w.Keys), w.Now }
+
+// staleness is how long a list may be stale and a young key unknown.
+const staleness = 5 * time.Minute
 
 // Activate implements rotator.Keyring.
 func (w IAM) Activate(_ context.Context, _ rotator.User, key rotator.KeyID) (time.Time, error) {
@@ -139,13 +147,18 @@ func (w IAM) LastUse(_ context.Context, _ rotator.User, key rotator.KeyID) (rota
 // SignIn implements rotator.Witness. A stale answer refuses a young key, which
 // is how IAM's eventual consistency shows.
 func (w IAM) SignIn(_ context.Context, c store.Credential, _ []string) (rotator.Identity, error) {
-	notYet := func() error { return rotator.ErrNotSignedIn }
-	err := w.ask("sign-in", func() error {
+	check := func() error {
 		if !w.live(c) {
 			return fmt.Errorf("sign in with %s: %w", c.KeyID(), rotator.ErrNotSignedIn)
 		}
 		return nil
-	}, notYet)
+	}
+	err := w.ask("sign-in", check, func() error {
+		if k := w.key(rotator.KeyID(c.KeyID())); k != nil && w.Now.Sub(k.Created) < staleness {
+			return rotator.ErrNotSignedIn
+		}
+		return check()
+	})
 	if err != nil {
 		return rotator.Identity{}, err
 	}

@@ -19,6 +19,7 @@ var errDisk = errors.New("the disk is full")
 
 // Claim implements rotator.Journal.
 func (l Ledger) Claim(ctx context.Context, user rotator.User, owner string, now time.Time, lease time.Duration) (rotator.Row, error) {
+	l.known = nil
 	return l.Journal.Claim(ctx, user, owner, now, lease)
 }
 
@@ -27,6 +28,7 @@ func (l Ledger) Save(ctx context.Context, row rotator.Row, change rotator.Change
 	var saved rotator.Row
 	err := l.boundary("!save", errDisk, errDisk, func() error {
 		var err error
+		l.known = nil
 		saved, err = l.Journal.Save(ctx, row, change)
 		return err
 	}, nil)
@@ -40,6 +42,7 @@ func (l Ledger) Due(ctx context.Context, now time.Time, limit int) ([]rotator.Us
 
 // Append implements rotator.Journal.
 func (l Ledger) Append(ctx context.Context, r rotator.Request) (rotator.Request, error) {
+	l.known = nil
 	return l.Journal.Append(ctx, r)
 }
 

@@ -29,8 +29,8 @@ type Key struct {
 	Status  rotator.Status
 	Created time.Time
 	LastUse time.Time
-	// Foreign keys were made by a person; ByHand is set once a person changed one.
-	Foreign, ByHand bool
+	// Foreign keys were made by a person.
+	Foreign bool
 	// InactiveSince is when the key was made Inactive.
 	InactiveSince time.Time
 }
@@ -45,13 +45,19 @@ type World struct {
 	Policy   rotator.Policy
 	Violated []string
 	// Before is the list of keys as it was before the latest change, which a
-	// stale answer shows.
-	Before []Key
+	// stale answer shows for a while after Changed.
+	Before  []Key
+	Changed time.Time
+	// Broken are the keys that a person cut or deleted.
+	Broken map[rotator.KeyID]bool
 	// Named are the keys that an operator's request named.
 	Named map[rotator.KeyID]bool
+	// Bereft is set once the journal was lost.
+	Bereft bool
 	// Waived is set by an emergency: graces are not checked.
 	Waived bool
 	serial int
+	known  *rotator.Row
 	fault  *planned
 	calls  []string
 }
@@ -75,8 +81,9 @@ type Place struct {
 func New(policy rotator.Policy, places ...Place) *World {
 	w := &World{
 		Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), UserID: "AIDA1", Policy: policy,
-		Journal: journal.NewMemory(), Named: map[rotator.KeyID]bool{},
+		Journal: journal.NewMemory(), Named: map[rotator.KeyID]bool{}, Broken: map[rotator.KeyID]bool{},
 	}
+	w.startJournal()
 	old := w.newKey()
 	w.Keys[0].Created = w.Now.Add(-policy.MaxAge)
 	w.Before = slices.Clone(w.Keys)
@@ -101,7 +108,7 @@ func (w *World) newKey() store.Credential {
 func (w *World) Clone() *World {
 	c := *w
 	c.Keys, c.Before, c.Places = slices.Clone(w.Keys), slices.Clone(w.Before), slices.Clone(w.Places)
-	c.Violated, c.Named = slices.Clone(w.Violated), maps.Clone(w.Named)
+	c.Violated, c.Named, c.Broken = slices.Clone(w.Violated), maps.Clone(w.Named), maps.Clone(w.Broken)
 	c.Journal, c.fault, c.calls = w.Journal.Clone(), nil, nil
 	return &c
 }
@@ -151,8 +158,7 @@ func (w *World) SignInAll() {
 			w.key(rotator.KeyID(p.Reader.KeyID())).LastUse = w.Now
 			continue
 		}
-		k := w.key(rotator.KeyID(p.Reader.KeyID()))
-		if k == nil || !k.ByHand {
+		if !w.Broken[rotator.KeyID(p.Reader.KeyID())] {
 			w.violate("I1: the consumer of %s does not sign in with %s", p.Name, p.Reader.KeyID())
 		}
 		p.Reader = p.Held

@@ -1,0 +1,260 @@
+package rotator_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/keyrotator/keyrotator/rotator"
+	"github.com/keyrotator/keyrotator/rotator/rotatortest"
+)
+
+// The crash search walks every interleaving of one user's cycle with up to so
+// many faults: a refused effect, an effect whose answer is lost, a crash before
+// and after each effect and each journal write, a stale list, a young key that
+// is refused again. It runs the real Decide, executor and journal.
+//
+// Two races are left out by name, because IAM offers no way to close them: R1,
+// a person re-activates a key between the last look and its delete; R5, a
+// person makes a key between a create's intent and the first list after settle.
+
+// move is something that happens between two steps.
+type move struct {
+	name string
+	make func(*rotatortest.World) []*rotatortest.World
+}
+
+// one applies a change to a clone.
+func one(w *rotatortest.World, change func(*rotatortest.World) bool) []*rotatortest.World {
+	c := w.Clone()
+	if !change(c) {
+		return nil
+	}
+	return []*rotatortest.World{c}
+}
+
+func personMoves() []move {
+	each := func(change func(*rotatortest.World, rotatortest.Key)) func(*rotatortest.World) []*rotatortest.World {
+		return func(w *rotatortest.World) (out []*rotatortest.World) {
+			for _, k := range w.Keys {
+				c := w.Clone()
+				change(c, k)
+				out = append(out, c)
+			}
+			return out
+		}
+	}
+	return []move{
+		{"a person creates a key", func(w *rotatortest.World) []*rotatortest.World {
+			if c := w.Progress().Cycle; c != nil && c.Intent != nil && c.Intent.Verb == rotator.VerbCreate {
+				return nil // R5
+			}
+			return one(w, (*rotatortest.World).PersonCreates)
+		}},
+		{"a person deletes a key", each(func(w *rotatortest.World, k rotatortest.Key) { w.PersonDeletes(k.ID) })},
+		{"a person flips a key", each(func(w *rotatortest.World, k rotatortest.Key) {
+			if k.Status == rotator.Active {
+				w.PersonSets(k.ID, rotator.Inactive)
+			} else {
+				w.PersonSets(k.ID, rotator.Active)
+			}
+		})},
+	}
+}
+
+func rollbackMove() move {
+	return move{"an operator rolls back", func(w *rotatortest.World) []*rotatortest.World {
+		return one(w, func(c *rotatortest.World) bool {
+			if c.Progress().Cycle == nil || len(c.Row().Requests) > 0 {
+				return false
+			}
+			c.Asks(rotator.Request{Verb: rotator.RequestRollback})
+			return true
+		})
+	}}
+}
+
+func lostJournalMove() move {
+	return move{"the journal is lost", func(w *rotatortest.World) []*rotatortest.World {
+		return one(w, func(c *rotatortest.World) bool { c.LosesJournal(); return true })
+	}}
+}
+
+// search is one walk.
+type search struct {
+	t      *testing.T
+	faults int
+	moves  []move
+	seen   map[string]int // fewest faults that led there, plus one
+	ending map[string]bool
+	steps  int
+	failed int
+}
+
+// node is a world with the way that led to it.
+type node struct {
+	w    *rotatortest.World
+	used int
+	way  []string
+}
+
+func (s *search) run(start *rotatortest.World) {
+	queue := []node{{w: start}}
+	for len(queue) > 0 && s.failed < 3 {
+		n := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		print := n.w.Fingerprint()
+		if best, ok := s.seen[print]; ok && best <= n.used+1 {
+			continue
+		}
+		s.seen[print] = n.used + 1
+		if !s.ends(n) {
+			continue
+		}
+		queue = append(queue, s.expand(n)...)
+	}
+}
+
+// expand lists everything that may happen next.
+func (s *search) expand(n node) []node {
+	var next []node
+	add := func(w *rotatortest.World, used int, event string) {
+		s.steps++
+		m := node{w, used, append(n.way[:len(n.way):len(n.way)], event)}
+		if len(w.Violated) > 0 {
+			s.fail(m, strings.Join(w.Violated, "; "))
+			return
+		}
+		next = append(next, m)
+	}
+	idle := n.w.Clone()
+	awake := idle.Idle()
+	if n.used < s.faults {
+		for _, m := range s.moves {
+			for _, before := range []*rotatortest.World{n.w, idle} {
+				for _, w := range m.make(before) {
+					add(w, n.used+1, m.name)
+				}
+			}
+		}
+	}
+	if !awake || done(idle) {
+		return next
+	}
+	clean := idle.Clone()
+	clean.Plan(0, 0)
+	out := clean.Step()
+	calls := clean.Calls()
+	add(clean, n.used, string(out.Decision.Verb))
+	if n.used == s.faults {
+		return next
+	}
+	for i, call := range calls {
+		for _, fault := range faultsOf(call) {
+			w := idle.Clone()
+			w.Plan(i+1, fault)
+			w.Step()
+			add(w, n.used+1, fmt.Sprintf("%s: %s %s", out.Decision.Verb, fault, call))
+		}
+	}
+	return next
+}
+
+// faultsOf lists what may go wrong at a call. A crash after one call is the
+// crash before the next unless the call changes something.
+func faultsOf(call string) []rotatortest.Fault {
+	if strings.HasPrefix(call, "!") {
+		return []rotatortest.Fault{rotatortest.Refuse, rotatortest.Lose, rotatortest.CrashBefore, rotatortest.CrashAfter}
+	}
+	if call == "list" || call == "sign-in" {
+		return []rotatortest.Fault{rotatortest.Refuse, rotatortest.Stale}
+	}
+	return []rotatortest.Fault{rotatortest.Refuse}
+}
+
+// done reports the end of the story: the new key is in use and not due again.
+func done(w *rotatortest.World) bool {
+	row := w.Row()
+	p := row.Progress
+	return p.Phase == rotator.PhaseIdle && row.Waiting == rotator.ReasonNotDue && len(row.Requests) == 0
+}
+
+// ends is I6: without further faults the cycle ends: closed, or halted with a
+// reason and advice.
+func (s *search) ends(n node) bool {
+	w := n.w.Clone()
+	var way []string
+	for range 400 {
+		print := w.Fingerprint()
+		if s.ending[print] {
+			break
+		}
+		way = append(way, print)
+		awake := w.Idle()
+		if p := w.Progress(); p.Halt != nil && len(w.Row().Requests) == 0 {
+			if _, ok := rotator.Advise(p.Halt.Reason, w.Row().User); !ok {
+				s.fail(node{w, n.used, n.way}, "I6: halted without advice: "+string(p.Halt.Reason))
+				return false
+			}
+			break
+		}
+		if done(w) {
+			break
+		}
+		if !awake {
+			s.fail(node{w, n.used, n.way}, "I6: stuck")
+			return false
+		}
+		w.Step()
+		if len(w.Violated) > 0 {
+			s.fail(node{w, n.used, n.way}, strings.Join(w.Violated, "; "))
+			return false
+		}
+		if len(way) == 400 {
+			s.fail(node{w, n.used, n.way}, "I6: no end in sight")
+			return false
+		}
+	}
+	for _, print := range way {
+		s.ending[print] = true
+	}
+	return true
+}
+
+func (s *search) fail(n node, what string) {
+	s.failed++
+	s.t.Errorf("%s\nafter %d faults: %s\n%s", what, n.used, strings.Join(n.way, ", "), n.w.Story())
+}
+
+func searchFrom(t *testing.T, kind string, faults int, moves ...move) {
+	t.Helper()
+	s := &search{t: t, faults: faults, moves: moves, seen: map[string]int{}, ending: map[string]bool{}}
+	s.run(rotatortest.New(searchPolicy(), places(kind)...))
+	t.Logf("%s stores, up to %d faults: %d states, %d steps", kind, faults, len(s.seen), s.steps)
+}
+
+const faultBudget = 2
+
+func TestNoCrashBreaksAConsumer(t *testing.T) {
+	for _, kind := range []string{"readable", "both", "blind"} {
+		t.Run(kind, func(t *testing.T) { searchFrom(t, kind, faultBudget) })
+	}
+}
+
+func TestNoCrashWithAPersonInTheConsoleBreaksAConsumer(t *testing.T) {
+	for _, kind := range []string{"readable", "both", "blind"} {
+		t.Run(kind, func(t *testing.T) { searchFrom(t, kind, faultBudget, personMoves()...) })
+	}
+}
+
+func TestNoCrashOnTheWayBackBreaksAConsumer(t *testing.T) {
+	for _, kind := range []string{"readable", "both", "blind"} {
+		t.Run(kind, func(t *testing.T) { searchFrom(t, kind, faultBudget, rollbackMove()) })
+	}
+}
+
+func TestNoLostJournalBreaksAConsumer(t *testing.T) {
+	for _, kind := range []string{"readable", "both", "blind"} {
+		t.Run(kind, func(t *testing.T) { searchFrom(t, kind, faultBudget, lostJournalMove()) })
+	}
+}
