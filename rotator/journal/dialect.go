@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -20,8 +21,18 @@ type dialect struct {
 	foreign string
 	// truncate empties the write-ahead log; empty if there is none to empty.
 	truncate string
+	// pad is how many zeros stand before sealed bytes in their column.
+	pad int
 }
 
+// sqlitePage is the page size of the database files this program makes.
+const sqlitePage = 4096
+
+// sqliteDialect pads sealed bytes by a page, so that they never lie in a page
+// of the table's tree but in overflow pages of their own. When tree pages are
+// balanced, SQLite moves rows and leaves copies in the space between, which
+// secure_delete does not know of; overflow pages are not moved, and are
+// overwritten when they are freed.
 func sqliteDialect() dialect {
 	return dialect{
 		driver:   "sqlite",
@@ -29,6 +40,7 @@ func sqliteDialect() dialect {
 		words:    strings.NewReplacer("{{number}}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{{bytes}}", "BLOB"),
 		foreign:  "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
 		truncate: "PRAGMA wal_checkpoint(TRUNCATE)",
+		pad:      sqlitePage,
 	}
 }
 
@@ -40,6 +52,7 @@ func sqliteDialect() dialect {
 // seconds for another.
 func sqliteSource(path string, readOnly bool) string {
 	query := url.Values{"_pragma": {
+		fmt.Sprintf("page_size(%d)", sqlitePage),
 		"busy_timeout(10000)", "synchronous(FULL)", "secure_delete(ON)",
 		"foreign_keys(ON)", "temp_store(MEMORY)",
 	}}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keyrotator/keyrotator/rotator"
@@ -96,10 +97,8 @@ func (db *DB) writeChange(ctx context.Context, tx *sql.Tx, old, r record, links 
 		}
 	}
 	for key, sealed := range change.Seal {
-		_, err := db.exec(ctx, tx, "INSERT INTO sealed (account, name, key, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (account, name, key) DO UPDATE SET bytes = excluded.bytes",
-			u.Account, u.Name, string(key), sealed)
-		if err != nil {
-			return fmt.Errorf("put into custody: %w", err)
+		if err := db.put(ctx, tx, u, key, sealed); err != nil {
+			return err
 		}
 	}
 	for _, key := range change.Erase {
@@ -114,6 +113,16 @@ func (db *DB) writeChange(ctx context.Context, tx *sql.Tx, old, r record, links 
 	_, err := db.exec(ctx, tx, "UPDATE requests SET pending = CASE WHEN number > ? THEN 1 ELSE 0 END WHERE account = ? AND name = ?", r.handled, u.Account, u.Name)
 	if err != nil {
 		return fmt.Errorf("mark the requests handled: %w", err)
+	}
+	return nil
+}
+
+// put stores sealed bytes in the place of any other of the key.
+func (db *DB) put(ctx context.Context, tx *sql.Tx, u rotator.User, key rotator.KeyID, sealed []byte) error {
+	_, err := db.exec(ctx, tx, "INSERT INTO sealed (account, name, key, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (account, name, key) DO UPDATE SET bytes = excluded.bytes",
+		u.Account, u.Name, string(key), slices.Concat(make([]byte, db.dialect.pad), sealed))
+	if err != nil {
+		return fmt.Errorf("put into custody: %w", err)
 	}
 	return nil
 }
@@ -182,10 +191,13 @@ func (db *DB) sealed(ctx context.Context, tx *sql.Tx, user rotator.User) (map[ro
 		if err := rows.Scan(&key, &sealed); err != nil {
 			return false, err
 		}
+		if len(sealed) <= db.dialect.pad {
+			return false, fmt.Errorf("key %s: the sealed bytes are cut short", key)
+		}
 		if all == nil {
 			all = map[rotator.KeyID][]byte{}
 		}
-		all[rotator.KeyID(key)] = sealed
+		all[rotator.KeyID(key)] = sealed[db.dialect.pad:]
 		return true, nil
 	}, "SELECT key, bytes FROM sealed WHERE account = ? AND name = ?", user.Account, user.Name)
 	if err != nil {

@@ -151,3 +151,40 @@ func canary(t *testing.T, j Journal) {
 		t.Errorf("got %q, want the second", got)
 	}
 }
+
+func reseal(t *testing.T, j Journal) {
+	one := claim(t, j, alice, "a", start)
+	one = save(t, j, one, rotator.Change{Seal: map[rotator.KeyID][]byte{"AKIA1": []byte("old 1"), "AKIA2": []byte("new 2")}})
+	settle(t, j, bob, nil)
+	two := claim(t, j, bob, "a", start)
+	save(t, j, two, rotator.Change{Seal: map[rotator.KeyID][]byte{"AKIA3": []byte("old 3")}, Release: true})
+
+	failure := errors.New("does not open")
+	renew := func(stop rotator.User) error {
+		return j.Reseal(t.Context(), func(user rotator.User, sealed []byte) ([]byte, error) {
+			if user == stop {
+				return nil, failure
+			}
+			return []byte(strings.Replace(string(sealed), "old", "new", 1)), nil
+		})
+	}
+	check := func(name, want1, want3 string) {
+		t.Helper()
+		got := claim(t, j, bob, "b", start)
+		save(t, j, got, rotator.Change{Release: true})
+		one = save(t, j, one, rotator.Change{Release: true})
+		again := claim(t, j, alice, "b", start)
+		if string(got.Sealed["AKIA3"]) != want3 || string(again.Sealed["AKIA1"]) != want1 || string(again.Sealed["AKIA2"]) != "new 2" {
+			t.Errorf("%s: %q and %q", name, again.Sealed, got.Sealed)
+		}
+		one = again
+	}
+	if err := renew(bob); !errors.Is(err, failure) {
+		t.Errorf("got %v, want the error of the sealer", err)
+	}
+	check("after a failure", "old 1", "old 3")
+	if err := renew(rotator.User{}); err != nil {
+		t.Fatal(err)
+	}
+	check("after all opened", "new 1", "new 3")
+}

@@ -25,6 +25,7 @@ type Journal interface {
 	Verify(ctx context.Context) error
 	Canary(ctx context.Context) ([]byte, error)
 	SetCanary(ctx context.Context, sealed []byte) error
+	Reseal(ctx context.Context, reseal func(user rotator.User, sealed []byte) ([]byte, error)) error
 }
 
 // Run runs the suite. open returns an empty journal for one test and closes it
@@ -62,6 +63,7 @@ func Run(t *testing.T, open func(t *testing.T) Journal) {
 		{"halts are counted since the last resume", halts},
 		{"readers see key ids and never sealed bytes", readers},
 		{"the canary is kept", canary},
+		{"the custody is resealed whole or not at all, and steps go on", reseal},
 		{"many users and owners at once leave one history each", concurrent},
 		{"of many claims of one user one wins", oneWins},
 	} {
