@@ -1,13 +1,28 @@
 // Command keyrotator keeps AWS access keys young without ever breaking whoever
-// uses them.
+// uses them. It is a daemon (run) and the command line beside it.
+//
+// There is no logic of the rotation here: main.go and root.go turn arguments
+// and signals into calls, wire*.go turns the configuration into constructors,
+// app*.go is the daemon's life from start to stop, and every command has a file
+// of its own.
 package main
 
 import (
-	"fmt"
+	"context"
+	"io"
 	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // windows name time zones, and images may have no database of them
 )
 
-func main() {
-	fmt.Fprintln(os.Stderr, "keyrotator: no command is built in yet")
-	os.Exit(2)
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is the whole program; it returns the exit code. The first SIGINT or
+// SIGTERM ends the context, a second one ends the process at once.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer restore()
+	context.AfterFunc(ctx, restore)
+	return newCLI(stdin, stdout, stderr).execute(ctx, args)
 }

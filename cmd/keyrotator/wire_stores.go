@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"strconv"
+
+	sdksecrets "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/keyrotator/keyrotator/config"
+	"github.com/keyrotator/keyrotator/rotator"
+	"github.com/keyrotator/keyrotator/rotator/account"
+	"github.com/keyrotator/keyrotator/store"
+	"github.com/keyrotator/keyrotator/store/file"
+	"github.com/keyrotator/keyrotator/store/secretsmanager"
+)
+
+// storeBuilder makes stores of their configuration.
+type storeBuilder struct {
+	accounts map[string]*account.Account
+}
+
+// consumers makes the consumers of one user, in the configuration's order.
+func (b storeBuilder) consumers(user rotator.User, u config.User) ([]rotator.Consumer, error) {
+	made := make([]rotator.Consumer, 0, len(u.Consumers))
+	places := map[string]int{}
+	for i, c := range u.Consumers {
+		place, err := b.store(user, c.Store)
+		if err != nil {
+			return nil, fmt.Errorf("wire consumer %d of %s: %w", i+1, user, err)
+		}
+		consumer := rotator.Consumer{Store: place, Required: c.Required, Record: c.Record, Refreshes: c.Refreshes}
+		// The journal knows a consumer by its store alone.
+		if other, taken := places[consumer.Name()]; taken {
+			return nil, fmt.Errorf("wire consumer %d of %s: the journal cannot tell %s from that of consumer %d", i+1, user, consumer.Name(), other)
+		}
+		places[consumer.Name()] = i + 1
+		made = append(made, consumer)
+	}
+	return made, nil
+}
+
+// store makes a store of its kind. A kind without a case is an error here, and
+// of the test that asks for every kind of the configuration.
+func (b storeBuilder) store(user rotator.User, s config.Store) (store.Store, error) {
+	switch s.Kind() {
+	case secretsmanager.Kind:
+		return b.secretsManager(user, s.SecretsManager)
+	case file.Kind:
+		return fileStore(user, s.File)
+	default:
+		return nil, fmt.Errorf("no kind of store is wired for %q", s.Kind())
+	}
+}
+
+func (b storeBuilder) secretsManager(user rotator.User, m *config.SecretsManager) (store.Store, error) {
+	holder, ok := b.accounts[m.Account]
+	if !ok {
+		return nil, fmt.Errorf("account %q is not configured", m.Account)
+	}
+	payload, err := payloadOf(m.Format, m.Profile, m.Shape)
+	if err != nil {
+		return nil, err
+	}
+	return secretsmanager.New(secretsmanager.Options{
+		Client: sdksecrets.NewFromConfig(holder.Config(m.Region)), Region: m.Region, SecretID: m.Secret,
+		Payload: payload, Owner: user.String(), Adopt: m.Adopt, Create: m.Create, KMSKeyID: m.KMSKey,
+	})
+}
+
+func fileStore(user rotator.User, f *config.File) (store.Store, error) {
+	payload, err := payloadOf(f.Format, f.Profile, f.Shape)
+	if err != nil {
+		return nil, err
+	}
+	mode, err := strconv.ParseUint(f.Mode, 8, 32)
+	if err != nil {
+		return nil, fmt.Errorf("read mode %q: %w", f.Mode, err)
+	}
+	return file.New(file.Options{
+		Path: f.Path, Payload: payload, Owner: user.String(), Adopt: f.Adopt, Mode: fs.FileMode(mode),
+	})
+}
+
+// payloadOf makes the shape that a credential is written in.
+func payloadOf(format, profile string, shape config.Shape) (store.Payload, error) {
+	names := store.Names{
+		KeyID: shape.Fields.KeyID, Secret: shape.Fields.Secret,
+		SMTPUser: shape.Fields.SMTPUser, SMTPPassword: shape.Fields.SMTPPassword, SMTPRegion: shape.SESRegion,
+	}
+	switch format {
+	case config.FormatJSON:
+		return store.JSON(names)
+	case config.FormatDotenv:
+		return store.Dotenv(names)
+	case config.FormatCredentials:
+		return store.NewAWSFile(store.AWSFile{Profile: profile})
+	case config.FormatTemplate:
+		return store.Template(shape.Template)
+	default:
+		return nil, fmt.Errorf("no shape is wired for format %q", format)
+	}
+}
