@@ -200,7 +200,7 @@ func decidePush(now time.Time, s State, consumer string, reason Reason) Decision
 	if t, ok := unreadable(s, c.Consumers); ok {
 		return retry(t)
 	}
-	if !s.Live.SignTrouble.None() {
+	if !s.Live.SignTrouble.None() && !planted(plantSkipProve) {
 		return signTrouble(now, s)
 	}
 	return Decision{Verb: VerbPush, Key: c.Keep, Consumer: consumer, Reason: reason}
@@ -216,7 +216,7 @@ func decideThirdKey(now time.Time, s State) (Decision, bool) {
 			strangers = append(strangers, k)
 		}
 	}
-	if len(strangers) == 0 {
+	if len(strangers) == 0 || planted(plantNoRecount) {
 		return Decision{}, false
 	}
 	if undistributed(s) {

@@ -49,10 +49,7 @@ func decideFirstSight(now time.Time, policy Policy, s State) Decision {
 // store of record tells that this is our own interrupted cycle: it must name
 // this user and have held the older key before the newer one.
 func rebuild(now time.Time, policy Policy, s State) Decision {
-	older, newer := s.Live.Keys[0], s.Live.Keys[1]
-	if newer.Created.Before(older.Created) {
-		older, newer = newer, older
-	}
+	older, newer := byAge(s.Live.Keys[0], s.Live.Keys[1])
 	rec, ok := record(s.Consumers)
 	view := s.Live.Stores[rec.Name]
 	ours := ok && view.Owner == s.User.String() && view.Held == newer.ID && view.Previous == older.ID
@@ -67,6 +64,13 @@ func rebuild(now time.Time, policy Policy, s State) Decision {
 		Purpose: PurposeRotation, Policy: policy, Consumers: s.Consumers,
 		Retire: older.ID, Keep: newer.ID, Made: newer.Created, Phase: phase,
 	}}
+}
+
+func byAge(a, b Key) (older, newer Key) {
+	if b.Created.Before(a.Created) {
+		return b, a
+	}
+	return a, b
 }
 
 // evidence describes keys for a person.
@@ -137,6 +141,11 @@ func idleContradiction(s State) (Decision, bool) {
 		return forgetOr(s, s.Consumers, ReasonKeyGone, string(s.Progress.Current)), true
 	case current.Status != Active:
 		return forgetOr(s, s.Consumers, ReasonKeyInactive, string(current.ID)), true
+	case len(s.Live.Keys) > 1 && planted(plantDeleteOldest):
+		oldest, newest := byAge(s.Live.Keys[0], s.Live.Keys[1])
+		return Decision{Verb: VerbOpen, Key: oldest.ID, Reason: ReasonDue, Request: 1, Opening: &Opening{
+			Purpose: PurposeEvict, Retire: oldest.ID, Keep: newest.ID, Emergency: true, CutFirst: true, Phase: PhaseDeactivating,
+		}}, true
 	case len(s.Live.Keys) > 1:
 		return halt(ReasonSecondKey, evidence(s.Live.Keys)), true
 	default:

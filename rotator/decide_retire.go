@@ -8,7 +8,7 @@ import (
 // it is watched for the quiet time instead.
 func (c *Cycle) grace() time.Duration {
 	switch {
-	case c.Emergency:
+	case c.Emergency, planted(plantNoGrace), c.Purpose == PurposeOrphan && planted(plantOrphanAtOnce):
 		return 0
 	case c.Purpose == PurposeOrphan:
 		return c.Policy.Quiet
@@ -19,17 +19,25 @@ func (c *Cycle) grace() time.Duration {
 
 // quiet is how long the key to retire must be known unused.
 func (c *Cycle) quiet() time.Duration {
-	if c.Emergency {
+	if c.Emergency || planted(plantNoQuiet) {
 		return 0
 	}
 	return c.Policy.Quiet
+}
+
+// trial is how long the key to retire stays Inactive.
+func (c *Cycle) trial() time.Duration {
+	if planted(plantNoTrial) {
+		return 0
+	}
+	return c.Policy.Trial
 }
 
 // firstLook is when the overlap is worth a look: a consumer may use the old key
 // until it reads its store again, and the quiet time counts from then. Looking
 // earlier would only cost calls.
 func (c *Cycle) firstLook() time.Duration {
-	if c.Emergency || c.Purpose != PurposeRotation {
+	if c.Emergency || c.Purpose != PurposeRotation || planted(plantNoGrace) || planted(plantNoQuiet) {
 		return c.grace()
 	}
 	return max(c.grace(), refreshes(c.Consumers)+c.Policy.Quiet)
@@ -121,7 +129,7 @@ func keepIsFine(s State) bool {
 func strange(now time.Time, s State) (Decision, bool) {
 	c := s.Progress.Cycle
 	for _, k := range s.Live.Keys {
-		if k.ID != c.Keep && k.ID != c.Retire {
+		if k.ID != c.Keep && k.ID != c.Retire && !planted(plantNoRecount) {
 			return suspect(now, c.Policy.Settle, s, halt(ReasonThirdKey, evidence(s.Live.Keys))), true
 		}
 	}
@@ -170,7 +178,7 @@ func inUse(now time.Time, s State) (Decision, bool) {
 		return halt(ReasonUncertainOrphan, useDetail(c.Retire, use)), true
 	}
 	late := use.At.After(c.Verified.Add(refreshes(c.Consumers) + lastUseGrain))
-	if late && !c.Healed && c.Purpose == PurposeRotation {
+	if late && !c.Healed && c.Purpose == PurposeRotation && !planted(plantNoHeal) {
 		return Decision{Verb: VerbHeal, Key: c.Keep, Reason: ReasonInUse, Detail: useDetail(c.Retire, use)}, true
 	}
 	return waitUntil(untilPassed(now, s.Live.Date, use.At, c.quiet()), ReasonInUse, useDetail(c.Retire, use)), true
@@ -207,7 +215,7 @@ func decideTrial(now time.Time, s State) Decision {
 		return Decision{Verb: VerbReactivate, Key: c.Retire, Reason: c.Intent.Reason, Halts: c.Purpose != PurposeRotation}
 	}
 	recovering := s.Progress.Phase == PhaseDeleting
-	at, over := ready(now, s.Progress.Since, c.Policy.Trial)
+	at, over := ready(now, s.Progress.Since, c.trial())
 	if !over && !s.Look && !recovering && s.Progress.Suspect.IsZero() {
 		if name, next, ok := nextProbe(s); ok && !now.Before(next) {
 			return Decision{Verb: VerbProbe, Key: c.Keep, Consumer: name, Reason: ReasonTrial}
@@ -230,7 +238,7 @@ func decideTrial(now time.Time, s State) Decision {
 	if d, ok := strange(now, s); ok {
 		return d
 	}
-	if retire.Status != Inactive {
+	if retire.Status != Inactive && !planted(plantNoReread) {
 		return suspect(now, c.Policy.Settle, s, halt(ReasonReactivated, string(c.Retire)))
 	}
 	if d, ok := mend(now, s); ok {
@@ -242,8 +250,8 @@ func decideTrial(now time.Time, s State) Decision {
 			Detail: useDetail(c.Retire, used), Halts: c.Purpose != PurposeRotation,
 		}
 	}
-	if !passed(s.Live.Date, c.Inactive, c.Policy.Trial) {
-		return withdrawOr(s, waitUntil(untilPassed(now, s.Live.Date, c.Inactive, c.Policy.Trial), ReasonTrial, ""))
+	if !passed(s.Live.Date, c.Inactive, c.trial()) {
+		return withdrawOr(s, waitUntil(untilPassed(now, s.Live.Date, c.Inactive, c.trial()), ReasonTrial, ""))
 	}
 	if !s.Live.Use.Known {
 		return withdrawOr(s, retry(Trouble{ReasonUseUnknown, string(c.Retire)}))
@@ -261,7 +269,7 @@ func nextProbe(s State) (name string, at time.Time, ok bool) {
 		if !consumer.Probed {
 			continue
 		}
-		due := c.Probed[consumer.Name].Add(c.Policy.Trial / probesPerTrial)
+		due := c.Probed[consumer.Name].Add(c.trial() / probesPerTrial)
 		if due.Before(s.Progress.Since) {
 			due = s.Progress.Since
 		}

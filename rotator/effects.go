@@ -148,7 +148,7 @@ func (s *step) proveAndDestroy(ctx context.Context, d Decision) (time.Time, erro
 // read, because drift in those is invisible, and then looks at the world anew.
 func (s *step) rewrite(ctx context.Context, d Decision) error {
 	c := s.row.Progress.Cycle
-	if d.Verb == VerbDiscard || c.Keep == "" || c.Purpose != PurposeRotation {
+	if d.Verb == VerbDiscard || c.Keep == "" || c.Purpose != PurposeRotation || planted(plantNoRewrite) {
 		return nil
 	}
 	rewritten := map[string]bool{}

@@ -149,6 +149,12 @@ func (s *step) create(ctx context.Context, d Decision) error {
 		// The key exists and its secret cannot be kept: it is an orphan now.
 		return s.effectFailed(ctx, e, fmt.Errorf("%w: seal the new secret: %w", ErrAmbiguous, err))
 	}
+	if planted(plantStoreFirst) {
+		_, _ = s.target.Consumers[0].Store.Put(ctx, created.Credential)
+	}
+	if planted(plantNoCustody) {
+		return s.succeed(ctx, Change{}, e)
+	}
 	return s.succeed(ctx, Change{Seal: map[KeyID][]byte{e.Key: sealed}}, e)
 }
 
@@ -168,6 +174,9 @@ func (s *step) effectFailed(ctx context.Context, e Entry, err error) error {
 	trouble := troubleOf(err)
 	if e.Verb == VerbPush || e.Verb == VerbRestore {
 		trouble = storeTrouble(err)
+	}
+	if planted(plantDiscard) && e.Verb == VerbPush {
+		_, _ = s.target.Keyring.Delete(ctx, Proof{s.user, e.Key, VerbDiscard, s.r.now()})
 	}
 	e.Kind = KindUnclear
 	if surely(err) {

@@ -45,7 +45,7 @@ func (s *step) observe(ctx context.Context, needs Needs) {
 		// An error is unknown, never unused; Decide and Authorise see to it.
 		live.Use, err = s.target.Witness.LastUse(ctx, s.user, needs.UseOf)
 		if err != nil {
-			live.Use = LastUse{}
+			live.Use = LastUse{Known: planted(plantUnknownUnused)}
 		}
 	}
 	listing, err := s.target.Keyring.List(ctx, s.user)
@@ -54,6 +54,9 @@ func (s *step) observe(ctx context.Context, needs Needs) {
 		return
 	}
 	live.Keys, live.Date = listing.Keys, listing.Date
+	if planted(plantLocalClock) {
+		live.Date = s.r.now()
+	}
 }
 
 func (s *step) observeStores(ctx context.Context, live *Live, needs Needs) {

@@ -15,6 +15,9 @@ func (p *Progress) done(e Entry) error {
 	case VerbCreate:
 		c.Keep, c.Made, p.Asked = e.Key, e.Created, nil
 		p.Phase = PhaseProving
+		if planted(plantSkipProve) {
+			p.Phase = PhasePropagating
+		}
 	case VerbProve:
 		p.proved(e)
 	case VerbPush:

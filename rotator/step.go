@@ -83,6 +83,10 @@ func (s *step) save(ctx context.Context, change Change, entries ...Entry) error 
 	}
 	next.Calls = merge(next.Calls, s.takeCalls())
 	change.Entries = entries
+	if planted(plantNoIntent) && len(entries) > 0 && entries[len(entries)-1].Kind == KindIntent {
+		s.row.Progress, s.state.Progress = next.Progress, next.Progress
+		return nil
+	}
 	// A shutdown does not tear a record off what happened already.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.r.opts.EffectLimit)
 	defer cancel()
