@@ -206,7 +206,13 @@ func (f awsFile) find(text []byte) (section, error) {
 			if end < 0 {
 				return section{}, fmt.Errorf("%w: line %d: section without end", ErrShape, l.number)
 			}
-			inside, after = f.isHeader(string(content[1:end])), ""
+			header := string(content[1:end])
+			inside, after = f.isHeader(header), ""
+			if inside && (strings.TrimSpace(header) != header || bytes.IndexByte(content[end+1:], ']') >= 0) {
+				// botocore takes the white space, and all up to the last
+				// bracket, for part of the profile's name.
+				return section{}, fmt.Errorf("%w: line %d: section is not plainly [%s]", ErrShape, l.number, f.header())
+			}
 			if inside && s.exists {
 				return section{}, fmt.Errorf("%w: %s occurs twice, in lines %d and %d", ErrShape, f.Place(), s.header.number, l.number)
 			}

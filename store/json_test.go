@@ -32,17 +32,19 @@ func TestJSONRefusesWhatItCannotEditSafely(t *testing.T) {
 		"an array":                `["CANARY"]`,
 		"a bare string":           `"CANARY"`,
 		"plain text":              `CANARY`,
-		"a field twice":           `{"a":1,"id":"CANARY","a":2}`,
-		"a field twice, escaped":  `{"id":"CANARY","\u0069d":"x"}`,
-		"two documents":           `{"id":"CANARY"} {}`,
-		"a comma too many":        `{"id":"CANARY",}`,
-		"a comment":               `{"id":"CANARY"} // x`,
-		"bytes that are no UTF-8": "{\"\xff\":\"CANARY\"}",
-		"a number as a secret":    `{"id":"x","secret":7}`,
-		"an object as a key id":   `{"id":{"x":"CANARY"},"secret":"x"}`,
-		"half a credential":       `{"secret":"CANARY"}`,
+		"a field twice":           `{"a":1,"id":"x","secret":"CANARY","a":2}`,
+		"a field twice, escaped":  `{"id":"CANARY","secret":"x","\u0069d":"y"}`,
+		"two documents":           `{"id":"x","secret":"CANARY"} {}`,
+		"a comma too many":        `{"id":"x","secret":"CANARY",}`,
+		"a comment":               `{"id":"x","secret":"CANARY"} // x`,
+		"bytes that are no UTF-8": "{\"\xff\":1,\"id\":\"x\",\"secret\":\"CANARY\"}",
 		"endless nesting":         strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20000),
 		"a huge document":         `{"a":"` + strings.Repeat("x", store.MaxDocument) + `"}`,
+	})
+	checkUnreadable(t, p, map[string]string{
+		"a number as a secret":  `{"id":"x","secret":7}`,
+		"an object as a key id": `{"id":{"x":"CANARY"},"secret":"x"}`,
+		"half a credential":     `{"secret":"CANARY"}`,
 	})
 }
 
@@ -55,5 +57,13 @@ func TestJSONIsEmptyWithoutItsFields(t *testing.T) {
 		if trace, err := p.Trace([]byte(doc)); trace != "" || err != nil {
 			t.Errorf("trace of %q = %q, %v", doc, trace, err)
 		}
+	}
+}
+
+func TestJSONWritesPlainCharactersPlainly(t *testing.T) {
+	p, err := store.JSON(store.Names{KeyID: "id", Secret: "secret"})
+	got, err := store.Merge(must(t, p, err), []byte("{}"), store.NewCredential("A<B>", "c&d/é\"\n"))
+	if want := `{"id": "A<B>", "secret": "c&d/é\"\n"}`; string(got) != want || err != nil {
+		t.Errorf("merge made %q, %v, want %q", got, err, want)
 	}
 }

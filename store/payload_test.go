@@ -38,22 +38,40 @@ func checkRenders(t *testing.T, p store.Payload, cases []render) {
 	}
 }
 
+// checkRefusals expects that documents are neither edited nor read.
 func checkRefusals(t *testing.T, p store.Payload, cases map[string]string) {
 	t.Helper()
 	for name, doc := range cases {
 		t.Run(name, func(t *testing.T) {
 			doc = strings.ReplaceAll(doc, "CANARY", canary)
 			_, err := store.Merge(p, []byte(doc), first)
-			if r, ok := p.(store.ReadablePayload); ok && err == nil {
-				_, err = r.Parse([]byte(doc))
-			}
-			if !errors.Is(err, store.ErrShape) {
-				t.Fatalf("error = %v, want ErrShape", err)
-			}
-			if strings.Contains(err.Error(), canary[:8]) {
-				t.Errorf("error shows content of the document")
-			}
+			checkShapeError(t, "merge", err)
+			_, err = p.Trace([]byte(doc))
+			checkShapeError(t, "trace", err)
 		})
+	}
+	checkUnreadable(t, p, cases)
+}
+
+// checkUnreadable expects that documents are not read, though they may be
+// edited.
+func checkUnreadable(t *testing.T, p store.Payload, cases map[string]string) {
+	t.Helper()
+	for name, doc := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := p.(store.ReadablePayload).Parse([]byte(strings.ReplaceAll(doc, "CANARY", canary)))
+			checkShapeError(t, "parse", err)
+		})
+	}
+}
+
+func checkShapeError(t *testing.T, doing string, err error) {
+	t.Helper()
+	if !errors.Is(err, store.ErrShape) {
+		t.Fatalf("%s: %v, want ErrShape", doing, err)
+	}
+	if strings.Contains(err.Error(), canary[:8]) {
+		t.Errorf("%s: the error shows content of the document", doing)
 	}
 }
 
@@ -118,11 +136,25 @@ func TestNamesThatMakeNoSenseAreRefused(t *testing.T) {
 }
 
 func TestHalfACredentialIsNeverWritten(t *testing.T) {
-	p, err := store.JSON(store.Names{})
+	p, err := store.Template("{{.KeyID}} {{.Secret}}")
 	for _, c := range []store.Credential{{}, store.NewCredential("AKIAX", ""), store.NewCredential("", "s")} {
 		if out, err := store.Merge(must(t, p, err), nil, c); err == nil {
 			t.Errorf("merge of %v made %q", c, out)
 		}
+	}
+}
+
+// liar renders something else than it was given.
+type liar struct{ store.ReadablePayload }
+
+func (l liar) Render(doc []byte, c store.Credential) ([]byte, error) {
+	return l.ReadablePayload.Render(doc, store.NewCredential(c.KeyID(), "something else"))
+}
+
+func TestWhatDoesNotReadBackIsNeverWritten(t *testing.T) {
+	p, err := store.JSON(store.Names{})
+	if out, err := store.Merge(liar{must(t, p, err).(store.ReadablePayload)}, nil, first); !errors.Is(err, store.ErrShape) {
+		t.Errorf("merge made %q, %v, want ErrShape", out, err)
 	}
 }
 

@@ -237,3 +237,19 @@ func TestALeftoverOfACrashIsReplacedWhateverItIs(t *testing.T) {
 	}
 	checkLeftovers(t, path)
 }
+
+func TestAPutThatChangesNothingStillMakesTheFileDurable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "credentials")
+	mustPut(t, path, false, newer)
+	var steps []string
+	s := openAt(t, path, false, func(step string) error {
+		steps = append(steps, step)
+		return nil
+	})
+	if receipt, err := s.Put(t.Context(), newer); err != nil || receipt.Changed {
+		t.Fatalf("put: %+v, %v", receipt, err)
+	}
+	if want := "lock, file: sync folder"; strings.Join(steps, ", ") != want {
+		t.Errorf("steps = %q, want %s", steps, want)
+	}
+}

@@ -91,6 +91,16 @@ func TestOtherFieldsMayBeEditedWithoutLosingThePlace(t *testing.T) {
 	}
 }
 
+func TestAForeignSecretThatIsEditedStaysForeign(t *testing.T) {
+	c := newCloud(t)
+	for _, note := range []string{"one", "two", "three"} {
+		c.seed(t, `{"access_key_id":"AKIAFOREIGN","secret_access_key":"foreign/secret","note":"`+note+`"}`)
+	}
+	if _, err := open(t, options(t, c.client)).Put(t.Context(), newer); !errors.Is(err, store.ErrForeign) {
+		t.Errorf("put: %v, want ErrForeign", err)
+	}
+}
+
 // described answers DescribeSecret with what a test wants changed.
 type described struct {
 	secretsmanager.API

@@ -41,7 +41,22 @@ func TestPlacingASecretTakesFourCalls(t *testing.T) {
 	t.Run("for a secret of ours, by a fresh process", func(t *testing.T) { cycle(t, false, get, stage, move, get) })
 	c.seed(t, `{"access_key_id":"AKIAFOREIGN","secret_access_key":"x"}`)
 	t.Run("for a secret to adopt that was checked", func(t *testing.T) { cycle(t, true, get, stage, move, get) })
-	t.Run("where nothing is to be written", func(t *testing.T) { cycle(t, false, get, get, get) })
+	t.Run("also for a second put, which does not rely on what was read before the first", func(t *testing.T) {
+		s := open(t, o)
+		if _, err := s.Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		put(t, s, older)
+		c.calls()
+		put(t, s, newest)
+		if got, want := c.calls(), []string{get, stage, move}; !slices.Equal(got, want) {
+			t.Errorf("calls = %q, want %q", got, want)
+		}
+	})
+	t.Run("where nothing is to be written", func(t *testing.T) {
+		put(t, open(t, o), newer)
+		cycle(t, false, get, get, get)
+	})
 }
 
 func TestLabelsAreLeftAsAWSsOwnRotationLeavesThem(t *testing.T) {
