@@ -38,8 +38,12 @@ func TestEndpointOfTheConfigurationOutranksTheEnvironment(t *testing.T) {
 			env: map[string]string{
 				"AWS_ENDPOINT_URL": "http://all.test", "AWS_ENDPOINT_URL_IAM": "http://iam.test",
 				"AWS_ENDPOINT_URL_STS": "http://sts.test", "AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://secrets.test",
-				"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
 			},
+			endpoint: "http://mine.test",
+			iam:      "http://mine.test", sts: "http://mine.test", secretsM: "http://mine.test",
+		},
+		"the configuration, whatever the environment ignores": {
+			env:      map[string]string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
 			endpoint: "http://mine.test",
 			iam:      "http://mine.test", sts: "http://mine.test", secretsM: "http://mine.test",
 		},

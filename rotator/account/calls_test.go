@@ -198,17 +198,19 @@ func TestReadsAreRetriedABoundedNumberOfTimesAndEachIsCounted(t *testing.T) {
 
 func TestRedirectIsNotFollowed(t *testing.T) {
 	isolate(t)
-	w := &wire{answer: func(*http.Request, string) (*http.Response, error) {
-		answer := respond(http.StatusTemporaryRedirect, "")
-		answer.Header.Set("Location", "https://elsewhere.test/")
-		return answer, nil
-	}}
-	if err := signIn(t.Context(), open(t, options(w))); err == nil {
-		t.Error("a redirect passed for an answer")
-	}
-	for _, r := range w.requests() {
-		if r.host != "https://sts.eu-west-1.amazonaws.com" {
-			t.Errorf("a signed call went to %s", r.host)
-		}
+	for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			w := &wire{answer: func(*http.Request, string) (*http.Response, error) {
+				answer := respond(status, "")
+				answer.Header.Set("Location", "https://elsewhere.test/")
+				return answer, nil
+			}}
+			if err := signIn(t.Context(), open(t, options(w))); err == nil {
+				t.Error("a redirect passed for an answer")
+			}
+			if got := w.requests(); len(got) != 1 {
+				t.Errorf("requests %v, want one", got)
+			}
+		})
 	}
 }

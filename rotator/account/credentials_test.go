@@ -140,6 +140,9 @@ func TestInProcessTransportKeepsTheAmbientChainOffTheNetwork(t *testing.T) {
 			if a, err := account.New(t.Context(), o); err == nil {
 				t.Errorf("prepared without credentials; signing in says %v", signIn(t.Context(), a))
 			}
+			t.Setenv("AWS_ACCESS_KEY_ID", "AKIAAMBIENT")
+			t.Setenv("AWS_SECRET_ACCESS_KEY", "ambient")
+			must(t, signIn(t.Context(), open(t, o)))
 			if asked.Load() != 0 {
 				t.Errorf("%d calls left the process, want none", asked.Load())
 			}

@@ -51,9 +51,12 @@ type seen struct {
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read request: %w", err)
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, fmt.Errorf("read request: %w", err)
+		}
 	}
 	w.mu.Lock()
 	w.seen = append(w.seen, seen{r.URL.Scheme + "://" + r.URL.Host, r.Header.Get("Authorization"), string(body)})

@@ -191,8 +191,7 @@ func searchChain(t *testing.T, err error) {
 		return
 	}
 	text := fmt.Sprintf("%v|%+v|%#v", err, err, err)
-	var snapshot *smithy.DeserializationError
-	if errors.As(err, &snapshot) {
+	if snapshot, ok := errors.AsType[*smithy.DeserializationError](err); ok {
 		text += string(snapshot.Snapshot)
 	}
 	if strings.Contains(text, "CANARY") {

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/keyrotator/keyrotator/rotator"
 	"github.com/keyrotator/keyrotator/rotator/awsemu"
 )
@@ -111,9 +113,14 @@ func TestProofThatExpiresDestroysNothing(t *testing.T) {
 		t.Run(string(verb)+" after a minute", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := always(http.StatusOK, "<R/>")
+				o := options(w)
+				o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+					t.Error("asked for credentials, to sign what must not be sent")
+					return aws.Credentials{}, errors.New("none")
+				})
 				p := proof(t, verb, alice(), "AKIAOLD")
 				time.Sleep(time.Minute) // fake
-				_, err := destroy(t.Context(), keyring(t, options(w)), verb, p)
+				_, err := destroy(t.Context(), keyring(t, o), verb, p)
 				wantOnly(t, err, rotator.ErrRefused)
 				if w.count() != 0 {
 					t.Errorf("%d calls sent, want none", w.count())
@@ -158,20 +165,20 @@ func TestDestructiveCallsAreOneCallEachAndTellAWSsClock(t *testing.T) {
 		for _, verb := range destructive() {
 			t.Run(string(verb)+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					aws := newCloud(t, awsemu.Options{})
-					aws.SetClockSkew(time.Minute)
+					cloud := newCloud(t, awsemu.Options{})
+					cloud.SetClockSkew(time.Minute)
 					if c.fault != "" {
-						aws.Inject(awsemu.Fault{Kind: c.fault})
+						cloud.Inject(awsemu.Fault{Kind: c.fault})
 					}
-					date, err := destroy(t.Context(), aws.keys, verb, proof(t, verb, alice(), rotator.KeyID(aws.old.KeyID())))
+					date, err := destroy(t.Context(), cloud.keys, verb, proof(t, verb, alice(), rotator.KeyID(cloud.old.KeyID())))
 					if c.want != nil {
 						wantOnly(t, err, c.want)
 					} else {
 						must(t, err)
-						checkDate(t, date, c.fault == awsemu.NoDate, aws.Now())
-						checkEffect(t, aws, verb)
+						checkDate(t, date, c.fault == awsemu.NoDate, cloud.Now())
+						checkEffect(t, cloud, verb)
 					}
-					if got := aws.sent(); len(got) != 1 {
+					if got := cloud.sent(); len(got) != 1 {
 						t.Errorf("sent %v, want one call", got)
 					}
 				})
@@ -190,9 +197,9 @@ func checkDate(t *testing.T, date time.Time, undated bool, now time.Time) {
 	}
 }
 
-func checkEffect(t *testing.T, aws cloud, verb rotator.Verb) {
+func checkEffect(t *testing.T, c cloud, verb rotator.Verb) {
 	t.Helper()
-	keys, err := aws.Keys(prodID, "alice")
+	keys, err := c.Keys(prodID, "alice")
 	must(t, err)
 	var got []awsemu.Status
 	for _, k := range keys {
@@ -210,9 +217,9 @@ func checkEffect(t *testing.T, aws cloud, verb rotator.Verb) {
 func TestDeleteOfADeletedKeyIsNoSuchEntity(t *testing.T) {
 	isolate(t)
 	synctest.Test(t, func(t *testing.T) {
-		aws := newCloud(t, awsemu.Options{})
-		must(t, aws.DeleteKey(aws.old.KeyID()))
-		_, err := aws.keys.Delete(t.Context(), proof(t, rotator.VerbDelete, alice(), rotator.KeyID(aws.old.KeyID())))
+		c := newCloud(t, awsemu.Options{})
+		must(t, c.DeleteKey(c.old.KeyID()))
+		_, err := c.keys.Delete(t.Context(), proof(t, rotator.VerbDelete, alice(), rotator.KeyID(c.old.KeyID())))
 		wantOnly(t, err, rotator.ErrNoSuchEntity)
 	})
 }
