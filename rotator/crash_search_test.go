@@ -74,6 +74,18 @@ func rollbackMove() move {
 	}}
 }
 
+func driftMove() move {
+	return move{"somebody puts the old key back", func(w *rotatortest.World) (out []*rotatortest.World) {
+		if w.Progress().Cycle == nil {
+			return nil // between cycles the store of record is the only copy
+		}
+		for i := range w.Places {
+			out = append(out, one(w, func(c *rotatortest.World) bool { return c.Drifts(i) })...)
+		}
+		return out
+	}}
+}
+
 func lostJournalMove() move {
 	return move{"the journal is lost", func(w *rotatortest.World) []*rotatortest.World {
 		return one(w, func(c *rotatortest.World) bool { c.LosesJournal(); return true })
@@ -256,5 +268,12 @@ func TestNoCrashOnTheWayBackBreaksAConsumer(t *testing.T) {
 func TestNoLostJournalBreaksAConsumer(t *testing.T) {
 	for _, kind := range []string{"readable", "both", "blind"} {
 		t.Run(kind, func(t *testing.T) { searchFrom(t, kind, faultBudget, lostJournalMove()) })
+	}
+}
+
+// TestNoDriftBreaksAConsumer puts the old key back into a store behind our back.
+func TestNoDriftBreaksAConsumer(t *testing.T) {
+	for _, kind := range []string{"readable", "both", "blind"} {
+		t.Run(kind, func(t *testing.T) { searchFrom(t, kind, faultBudget, driftMove()) })
 	}
 }

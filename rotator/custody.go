@@ -60,21 +60,22 @@ func (s *step) keepHeld(ctx context.Context, next KeyID) (map[KeyID][]byte, erro
 
 // dispensable lists the sealed secrets that need not be kept any longer: of
 // the key that is gone with this entry, of keys that are no longer listed when
-// the user is adopted, and of the kept key once the store of record, read back
-// just now, holds the same secret.
-func (s *step) dispensable(e Entry, readBack store.Credential) []KeyID {
+// the user is adopted, and, when the cycle closes, of the kept key if the store
+// of record, read back in this very step, holds it. Until then the custody
+// outlives whatever befalls the store.
+func (s *step) dispensable(e Entry) []KeyID {
+	c := s.row.Progress.Cycle
+	closes := c != nil && (e.Kind == KindDone && (e.Verb == VerbDelete || e.Verb == VerbDiscard) || e.Kind == KindNoted && e.Verb == VerbClose)
 	var erase []KeyID
 	for key := range s.row.Sealed {
-		gone := false
-		switch {
-		case e.Kind == KindDone && (e.Verb == VerbDelete || e.Verb == VerbDiscard), e.Kind == KindNoted && e.Verb == VerbClose:
-			gone = key == e.Key
-		case e.Kind == KindAdopted:
+		gone := closes && key == e.Key
+		if closes && key == c.Keep {
+			rec := recordName(c)
+			gone = KeyID(s.sight.held[rec].KeyID()) == key && !s.sight.live.Stores[rec].Mismatch
+		}
+		if e.Kind == KindAdopted {
 			_, listed := find(s.sight.live.Keys, key)
 			gone = !listed
-		case e.Kind == KindDone && e.Verb == VerbPush:
-			gone = key == e.Key && e.Consumer == recordName(s.row.Progress.Cycle) && KeyID(readBack.KeyID()) == key
-		default:
 		}
 		if gone {
 			erase = append(erase, key)

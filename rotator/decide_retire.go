@@ -162,7 +162,7 @@ func mend(now time.Time, s State) (Decision, bool) {
 }
 
 // inUse waits while the key to retire was used within the quiet time, or while
-// that is not known. Once an overlap, every store is written again, because a
+// that is not known. Once a grace, every store is written again, because a
 // consumer that missed the push would otherwise hold the cycle for ever.
 func inUse(now time.Time, s State) (Decision, bool) {
 	c := s.Progress.Cycle
@@ -178,7 +178,8 @@ func inUse(now time.Time, s State) (Decision, bool) {
 		return halt(ReasonUncertainOrphan, useDetail(c.Retire, use)), true
 	}
 	late := use.At.After(c.Verified.Add(refreshes(c.Consumers) + lastUseGrain))
-	if late && !c.Healed && c.Purpose == PurposeRotation && !planted(plantNoHeal) {
+	rested := c.Healed.IsZero() || passed(s.Live.Date, c.Healed, c.grace()+c.quiet())
+	if late && rested && c.Purpose == PurposeRotation && !planted(plantNoHeal) {
 		return Decision{Verb: VerbHeal, Key: c.Keep, Reason: ReasonInUse, Detail: useDetail(c.Retire, use)}, true
 	}
 	return waitUntil(untilPassed(now, s.Live.Date, use.At, c.quiet()), ReasonInUse, useDetail(c.Retire, use)), true

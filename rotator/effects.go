@@ -29,6 +29,7 @@ func (s *step) write(ctx context.Context, d Decision) error {
 		return s.fail(ctx, Trouble{ReasonUnavailable, err.Error()})
 	}
 	intent := entryOf(KindIntent, d)
+	intent.Date = s.state.Live.Date
 	if err := s.save(ctx, Change{Seal: held}, intent); err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (s *step) write(ctx context.Context, d Decision) error {
 	if err != nil {
 		return s.effectFailed(ctx, e, err)
 	}
-	return s.succeed(ctx, Change{Erase: s.dispensable(e, s.sight.held[d.Consumer])}, e)
+	return s.succeed(ctx, Change{}, e)
 }
 
 // putAndVerify writes, reads back and signs in with what was read. It returns
@@ -122,7 +123,7 @@ func (s *step) destroy(ctx context.Context, d Decision) error {
 	if err != nil {
 		return s.effectFailed(ctx, e, err)
 	}
-	return s.succeed(ctx, Change{Erase: s.dispensable(e, store.Credential{})}, e)
+	return s.succeed(ctx, Change{Erase: s.dispensable(e)}, e)
 }
 
 func (s *step) proveAndDestroy(ctx context.Context, d Decision) (time.Time, error) {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/keyrotator/keyrotator/store"
 )
 
 // execute carries one decision out: intent, effect, outcome. It has no policy
@@ -59,7 +57,7 @@ func (s *step) note(ctx context.Context, d Decision) error {
 			e.Use = live.Use.At
 		}
 	}
-	return s.succeed(ctx, Change{Erase: s.dispensable(e, store.Credential{})}, e)
+	return s.succeed(ctx, Change{Erase: s.dispensable(e)}, e)
 }
 
 // halt stops the user, and everybody's new keys and cuts once too many users
@@ -107,7 +105,7 @@ func (s *step) adopt(ctx context.Context, d Decision) error {
 	e := entryOf(KindAdopted, d)
 	e.Date, e.Created = s.state.Live.Date, key.Created
 	e.UserID, e.ARN = s.state.Live.Identity.UserID, s.state.Live.Identity.ARN
-	return s.succeed(ctx, Change{Erase: s.dispensable(e, store.Credential{})}, e)
+	return s.succeed(ctx, Change{Erase: s.dispensable(e)}, e)
 }
 
 func (s *step) opened(d Decision) Entry {

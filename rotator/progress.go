@@ -126,8 +126,9 @@ type Cycle struct {
 	ProbeFailed string `json:"probe_failed,omitempty"`
 	// Verified is when the last required consumer was; the overlap counts from it.
 	Verified time.Time `json:"verified,omitzero"`
-	// Healed is set once all stores were written again in this overlap.
-	Healed bool `json:"healed,omitempty"`
+	// Healed is when all stores were written again because the old key was
+	// still used; that is done once a grace.
+	Healed time.Time `json:"healed,omitzero"`
 	// Inactive is when the old key was first known Inactive; the trial counts from it.
 	Inactive time.Time `json:"inactive,omitzero"`
 	// UseAtCut is the old key's last use as the cut knew it.

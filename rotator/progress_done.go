@@ -70,11 +70,10 @@ func (p *Progress) pushed(e Entry) {
 	c.Pushed = put(c.Pushed, e.Consumer, e.Date)
 	delete(c.Missed, e.Consumer)
 	switch p.Phase {
-	case PhaseOverlap, PhaseDeactivating:
-		// A repaired store must have its readers outlive the overlap again.
-		p.Phase, p.Since, c.Verified = PhaseOverlap, e.At, e.Date
-	case PhaseTrial, PhaseDeleting:
-		p.Phase, p.Since, c.Inactive = PhaseTrial, e.At, e.Date
+	case PhaseOverlap: // an optional consumer came late: its readers count too
+		p.Since, c.Verified = e.At, e.Date
+	case PhaseTrial:
+		p.Since, c.Inactive = e.At, e.Date
 	default:
 		p.verifyIfComplete(e)
 	}
@@ -119,7 +118,7 @@ func (p *Progress) reactivated(e Entry) {
 		return
 	}
 	p.restartOverlap(e)
-	p.Cycle.Healed = true
+	p.Cycle.Healed = e.Date
 	if p.Cycle.Purpose != PurposeRotation {
 		p.Phase, p.Cycle.Verified = PhaseOverlap, e.Date
 	}
@@ -176,7 +175,7 @@ func (p *Progress) note(e Entry) error {
 		c.Verified, p.Phase = e.Date, PhaseOverlap
 	case VerbHeal:
 		p.restartOverlap(e)
-		c.Healed = true
+		c.Healed = e.Date
 	case VerbRepin:
 		p.repin(e.Opening.Consumers)
 	case VerbAccept:

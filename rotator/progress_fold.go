@@ -126,6 +126,7 @@ func (p *Progress) intend(e Entry) error {
 		c.Before, c.Intended = slices.Clone(e.Before), e.Date
 	case VerbPush:
 		c.Touched = true
+		p.unverify(e)
 	case VerbDeactivate:
 		p.Phase = PhaseDeactivating
 	case VerbDelete:
@@ -135,6 +136,24 @@ func (p *Progress) intend(e Entry) error {
 		return fmt.Errorf("fold intent of %q: %w", e.Verb, ErrUnreadable)
 	}
 	return nil
+}
+
+// unverify voids what was known of a consumer whose store is about to be
+// repaired: if the write's outcome is lost, the graces must start again all the
+// same, because the store held something else until now.
+func (p *Progress) unverify(e Entry) {
+	c := p.Cycle
+	if c.Pushed[e.Consumer].IsZero() {
+		return
+	}
+	switch p.Phase {
+	case PhaseOverlap, PhaseDeactivating:
+		delete(c.Pushed, e.Consumer)
+		p.Phase, c.Verified = PhasePropagating, time.Time{}
+	case PhaseTrial, PhaseDeleting:
+		p.Phase, p.Since, c.Inactive = PhaseTrial, e.At, e.Date
+	default:
+	}
 }
 
 func (p *Progress) failed(e Entry) {

@@ -2,6 +2,7 @@ package rotatortest
 
 import (
 	"context"
+	"time"
 
 	"github.com/keyrotator/keyrotator/rotator"
 	"github.com/keyrotator/keyrotator/store"
@@ -59,13 +60,23 @@ func (w *World) checkCut(k Key) {
 			w.violate("I3: %s is cut while the consumer of %s has it", k.ID, p.Name)
 		case !w.live(p.Held):
 			w.violate("I3: %s is cut while %s holds no live key", k.ID, p.Name)
-		case w.Now.Sub(p.Since) < w.Policy.Overlap && k.Secret != "" && w.held(p, k.ID):
-			w.violate("I3: %s is cut %s after %s was written", k.ID, w.Now.Sub(p.Since), p.Name)
+		case w.Now.Sub(p.Written) < w.Policy.Overlap && w.held(p, k.ID):
+			w.violate("I3: %s is cut %s after %s was written", k.ID, w.Now.Sub(p.Written), p.Name)
 		}
 	}
 	if !k.LastUse.IsZero() && w.Now.Sub(k.LastUse) < w.Policy.Quiet {
 		w.violate("I3: %s is cut %s after its last use", k.ID, w.Now.Sub(k.LastUse))
 	}
+}
+
+// written is when the place counts as written by the program. A write-only
+// place that drifted unseen is healed by the rewrite before a cut, which then
+// goes on: the reader's last use tells whether anybody had read the old key.
+func (w *World) written(p Place) time.Time {
+	if c := w.row().Progress.Cycle; !p.Readable && c.Intent != nil && c.Intent.Verb != rotator.VerbPush {
+		return p.Written
+	}
+	return w.Now
 }
 
 // held reports whether the place held the key before its present content.

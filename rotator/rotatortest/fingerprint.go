@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
 )
 
 var instant = regexp.MustCompile(`"\d{4}-\d\d-\d\dT[0-9:.]+Z"`)
@@ -60,4 +59,3 @@ func (w *World) ago(t time.Time) string {
 	}
 	return d.Round(time.Second).String()
 }
-

@@ -45,6 +45,22 @@ func (w *World) PersonDeletes(id rotator.KeyID) {
 	w.Keys = slices.DeleteFunc(w.Keys, func(k Key) bool { return k.ID == id })
 }
 
+// Drifts puts the credential back that the i-th place held before, as a
+// deployment of an older state does. Whoever puts a dead one back breaks the
+// consumer himself.
+func (w *World) Drifts(i int) bool {
+	p := &w.Places[i]
+	if p.Prior.IsZero() {
+		return false
+	}
+	w.SignInAll()
+	p.Prior, p.Held, p.Since = p.Held, p.Prior, w.Now
+	if !w.live(p.Held) {
+		w.Broken[rotator.KeyID(p.Held.KeyID())] = true
+	}
+	return true
+}
+
 // Asks appends an operator's request.
 func (w *World) Asks(r rotator.Request) {
 	r.User, r.At = User, w.Now

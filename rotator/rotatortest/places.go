@@ -42,6 +42,7 @@ func (p writeOnly) Put(_ context.Context, c store.Credential) (store.Receipt, er
 		p.w.checkPut(*place, c)
 		place.Owner = User.String()
 		if !place.Held.Equal(c) {
+			place.Written = p.w.written(*place)
 			p.w.SignInAll() // the reader may have read just before
 			place.Prior, place.Held, place.Since = place.Held, c, p.w.Now
 		}

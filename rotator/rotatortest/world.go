@@ -71,7 +71,9 @@ type Place struct {
 	Held     store.Credential
 	Prior    store.Credential
 	// Since is when the present content was written.
-	Since     time.Time
+	Since time.Time
+	// Written is when the program wrote it last.
+	Written   time.Time
 	Refreshes time.Duration
 	// Reader is what the consumer signs in with now.
 	Reader store.Credential
