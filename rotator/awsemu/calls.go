@@ -39,7 +39,7 @@ const (
 type hook struct{ run func(Call, Stage) }
 
 // OnCall calls f around every call's effect, synchronously on the request's goroutine, without any lock held, until
-// remove is called. A call whose sign-in is refused has only an After.
+// remove is called. A call whose sign-in is refused has only an After, one that DropBefore hits only a Before.
 func (s *Server) OnCall(f func(Call, Stage)) (remove func()) {
 	h := &hook{f}
 	s.mu.Lock()

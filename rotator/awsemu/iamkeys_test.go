@@ -65,6 +65,11 @@ func TestKeyCallsOnUnknownThings(t *testing.T) {
 	id, _ := c.user("ci")
 	c.user("else")
 	nobody, unknown := "nobody", "AKIA2222222222222222"
+	gone, _ := c.create("ci")
+	must(t, c.server.DeleteKey(gone))
+	must(t, c.server.CreateAccount(other))
+	foreign, _, err := c.server.Admin(other)
+	must(t, err)
 	calls := map[string]func() error{
 		"create for an unknown user": func() error {
 			_, err := c.iam().CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: &nobody})
@@ -86,6 +91,14 @@ func TestKeyCallsOnUnknownThings(t *testing.T) {
 			_, err := c.iam().DeleteAccessKey(t.Context(), &iam.DeleteAccessKeyInput{AccessKeyId: &id})
 			return err
 		},
+		"last use of a deleted key": func() error {
+			_, err := c.iam().GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{AccessKeyId: &gone})
+			return err
+		},
+		"last use of another account's key": func() error {
+			_, err := c.iam().GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{AccessKeyId: &foreign})
+			return err
+		},
 		"last use of an unknown key": func() error {
 			_, err := c.iam().GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{AccessKeyId: &unknown})
 			return err
@@ -100,6 +113,22 @@ func TestKeyCallsOnUnknownThings(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAUserWithKeysCannotBeDeleted(t *testing.T) {
+	c := newCloud(t, awsemu.Options{})
+	id, _ := c.user("ci")
+	remove := func() error {
+		_, err := c.iam().DeleteUser(t.Context(), &iam.DeleteUserInput{UserName: aws.String("ci")})
+		return err
+	}
+	err := remove()
+	wantCode(t, err, "DeleteConflict")
+	if status(err) != http.StatusConflict {
+		t.Errorf("status %d", status(err))
+	}
+	must(t, c.server.DeleteKey(id))
+	wantCode(t, remove(), "")
 }
 
 func TestKeysArePaged(t *testing.T) {
@@ -143,7 +172,7 @@ func TestADeadKeyWorksOnForItsGrace(t *testing.T) {
 			_, err := c.iam().DeleteAccessKey(c.t.Context(), &iam.DeleteAccessKeyInput{UserName: aws.String("ci"), AccessKeyId: &id})
 			must(c.t, err)
 		},
-		"made inactive, then deleted a second later": func(c *cloud, id string) {
+		"made inactive, then deleted at once": func(c *cloud, id string) {
 			must(c.t, c.server.SetKeyStatus(id, awsemu.Inactive))
 			must(c.t, c.server.DeleteKey(id))
 		},
@@ -165,6 +194,19 @@ func TestADeadKeyWorksOnForItsGrace(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestDeletingADeadKeyDoesNotReviveIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCloud(t, awsemu.Options{DeadKeyGrace: seconds(4)})
+		id, secret := c.user("ci")
+		c.setStatus("ci", id, awsemu.Inactive)
+		<-time.After(seconds(5))
+		must(t, c.server.DeleteKey(id))
+		if got := c.signIn(id, secret, ""); got != "InvalidClientTokenId" {
+			t.Errorf("signs in with %q", got)
+		}
+	})
 }
 
 func TestListsAreStaleUpToTheirLag(t *testing.T) {
