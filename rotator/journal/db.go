@@ -35,7 +35,8 @@ func (db *DB) String() string {
 	return db.path
 }
 
-// Close releases the files and, at last, the exclusive lock.
+// Close releases the files and, at last, the exclusive lock. A second Close
+// does nothing.
 func (db *DB) Close() error {
 	var errs []error
 	if db.read != nil && db.read != db.write {
@@ -45,7 +46,9 @@ func (db *DB) Close() error {
 		errs = append(errs, db.write.Close())
 	}
 	if db.lock != nil {
-		errs = append(errs, db.lock.Close())
+		if err := db.lock.Close(); !errors.Is(err, os.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -60,7 +60,7 @@ func (m *Memory) TakeOver(until time.Time) {
 // Claim implements rotator.Journal.
 func (m *Memory) Claim(ctx context.Context, user rotator.User, owner string, now time.Time, lease time.Duration) (rotator.Row, error) {
 	if err := errors.Join(ctx.Err(), checkClaim(user, owner, lease)); err != nil {
-		return rotator.Row{}, err
+		return rotator.Row{}, fmt.Errorf("claim %s: %w", user, err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,7 +68,7 @@ func (m *Memory) Claim(ctx context.Context, user rotator.User, owner string, now
 	f.record.user = user
 	r, err := f.record.claim(owner, now, lease)
 	if err != nil {
-		return rotator.Row{}, err
+		return rotator.Row{}, fmt.Errorf("claim %s: %w", user, err)
 	}
 	f.record = r
 	row, err := m.row(f)
@@ -118,7 +118,7 @@ func (m *Memory) Save(ctx context.Context, row rotator.Row, change rotator.Chang
 	}
 	r, links, err := f.record.save(row, change)
 	if err != nil {
-		return rotator.Row{}, err
+		return rotator.Row{}, fmt.Errorf("save %s: %w", row.User, err)
 	}
 	next := file{record: r, history: append(slices.Clip(f.history), links...), sealed: f.sealed}
 	if len(change.Seal)+len(change.Erase) > 0 {

@@ -72,11 +72,13 @@ func parseDSN(dsn string) (string, error) {
 		return "", fmt.Errorf("unknown kind %q: want sqlite or memory", scheme)
 	case strings.ContainsAny(rest, "?#\x00"):
 		return "", errors.New("a path of sqlite: cannot hold ? or #, and there are no parameters")
+	case strings.HasSuffix(rest, "/"):
+		return "", errors.New("sqlite: needs the path of a file")
 	case strings.HasPrefix(rest, "///"):
 		return filepath.Clean(rest[2:]), nil
 	case strings.HasPrefix(rest, "//"):
 		return "", errors.New("after sqlite:// comes an absolute path: sqlite:///absolute/path.db, or sqlite:relative.db")
-	case rest == "" || strings.HasSuffix(rest, "/"):
+	case rest == "":
 		return "", errors.New("sqlite: needs the path of a file")
 	}
 	return filepath.Abs(rest)

@@ -118,10 +118,10 @@ func (r record) ripe() stamp {
 // claim gives the record to owner. A record without a version is new.
 func (r record) claim(owner string, now time.Time, lease time.Duration) (record, error) {
 	if r.claimed(stampOf(now)) {
-		return record{}, fmt.Errorf("claim %s: %w until %s", r.user, rotator.ErrClaimed, r.lease.time().Format(time.RFC3339))
+		return record{}, fmt.Errorf("%w until %s", rotator.ErrClaimed, r.lease.time().Format(time.RFC3339))
 	}
 	if err := r.readable(); err != nil {
-		return record{}, fmt.Errorf("claim %s: %w", r.user, err)
+		return record{}, err
 	}
 	r.version, r.owner, r.lease, r.wake = r.version+1, owner, stampOf(now.Add(lease)), 0
 	return r, nil
@@ -130,11 +130,11 @@ func (r record) claim(owner string, now time.Time, lease time.Duration) (record,
 func checkClaim(user rotator.User, owner string, lease time.Duration) error {
 	switch {
 	case !user.Valid():
-		return fmt.Errorf("claim %q: want account and name of a user", user.String())
+		return fmt.Errorf("%q does not name a user", user.String())
 	case owner == "":
-		return errors.New("claim " + user.String() + ": the owner is empty")
+		return errors.New("the owner is empty")
 	case lease <= 0:
-		return fmt.Errorf("claim %s: a lease of %s is none", user, lease)
+		return fmt.Errorf("a lease of %s is none", lease)
 	}
 	return nil
 }
@@ -143,26 +143,26 @@ func checkClaim(user rotator.User, owner string, lease time.Duration) error {
 // returns the next record and the history rows to append.
 func (r record) save(row rotator.Row, change rotator.Change) (record, []link, error) {
 	if row.Owner == "" || row.Version != r.version || row.Owner != r.owner {
-		return record{}, nil, fmt.Errorf("save %s: %w", row.User, rotator.ErrConflict)
+		return record{}, nil, rotator.ErrConflict
 	}
 	if err := Readable(row.Progress); err != nil {
-		return record{}, nil, fmt.Errorf("save %s: %w", row.User, err)
+		return record{}, nil, err
 	}
 	for key, sealed := range change.Seal {
 		if key == "" || len(sealed) == 0 {
-			return record{}, nil, fmt.Errorf("save %s: sealed bytes or key id are empty", row.User)
+			return record{}, nil, errors.New("sealed bytes or key id are empty")
 		}
 	}
 	links, err := r.extend(change.Entries)
 	if err != nil {
-		return record{}, nil, fmt.Errorf("save %s: %w", row.User, err)
+		return record{}, nil, err
 	}
 	if len(links) > 0 {
 		r.seq, r.hash = links[len(links)-1].seq, links[len(links)-1].hash
 	}
 	b := body{row.Progress, row.Waiting, row.Detail, row.Attempts, row.Calls}
 	if r.body, err = json.Marshal(b); err != nil {
-		return record{}, nil, fmt.Errorf("save %s: encode the row: %w", row.User, err)
+		return record{}, nil, fmt.Errorf("encode the row: %w", err)
 	}
 	r.phase, r.schema, r.open = row.Progress.Phase, row.Progress.Schema, row.Progress.Cycle != nil
 	r.due, r.handled = stampOf(row.Due), row.Progress.Handled

@@ -13,6 +13,14 @@ import (
 
 // Claim implements rotator.Journal.
 func (db *DB) Claim(ctx context.Context, user rotator.User, owner string, now time.Time, lease time.Duration) (rotator.Row, error) {
+	row, err := db.claim(ctx, user, owner, now, lease)
+	if err != nil {
+		return rotator.Row{}, fmt.Errorf("claim %s: %w", user, err)
+	}
+	return row, nil
+}
+
+func (db *DB) claim(ctx context.Context, user rotator.User, owner string, now time.Time, lease time.Duration) (rotator.Row, error) {
 	if err := checkClaim(user, owner, lease); err != nil {
 		return rotator.Row{}, err
 	}
@@ -23,64 +31,63 @@ func (db *DB) Claim(ctx context.Context, user rotator.User, owner string, now ti
 			old, err = record{user: user}, nil
 		}
 		if err != nil {
-			return fmt.Errorf("claim %s: %w", user, err)
+			return err
 		}
 		r, err := old.claim(owner, now, lease)
 		if err != nil {
 			return err
 		}
 		if err := db.store(ctx, tx, old, r, rotator.ErrClaimed); err != nil {
-			return fmt.Errorf("claim %s: %w", user, err)
+			return err
 		}
 		if row, err = r.row(); err != nil {
 			return err
 		}
 		if row.Sealed, err = db.sealed(ctx, tx, user); err != nil {
-			return fmt.Errorf("claim %s: %w", user, err)
+			return err
 		}
 		row.Requests, err = db.requests(ctx, tx, user, r.handled)
 		return err
 	})
-	if err != nil {
-		return rotator.Row{}, err
-	}
-	return row, nil
+	return row, err
 }
 
 // Save implements rotator.Journal. When it erased sealed bytes it also empties
 // the write-ahead log, so that they are in no file any more when it returns;
 // while another process reads the journal, that is left to the next save.
 func (db *DB) Save(ctx context.Context, row rotator.Row, change rotator.Change) (rotator.Row, error) {
+	saved, err := db.save(ctx, row, change)
+	if err == nil {
+		// The save is durable by now, but the caller was promised more.
+		err = db.cutLog(ctx)
+	}
+	if err != nil {
+		return rotator.Row{}, fmt.Errorf("save %s: %w", row.User, err)
+	}
+	return saved, nil
+}
+
+func (db *DB) save(ctx context.Context, row rotator.Row, change rotator.Change) (rotator.Row, error) {
 	var saved rotator.Row
 	err := db.update(ctx, func(tx *sql.Tx) error {
 		old, err := db.load(ctx, tx, row.User)
 		if errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("save %s: %w", row.User, rotator.ErrConflict)
+			return rotator.ErrConflict
 		}
 		if err != nil {
-			return fmt.Errorf("save %s: %w", row.User, err)
+			return err
 		}
 		r, links, err := old.save(row, change)
 		if err != nil {
 			return err
 		}
-		if err := db.writeChange(ctx, tx, old, r, links, change); err != nil {
-			return fmt.Errorf("save %s: %w", row.User, err)
-		}
 		saved = r.result(row, change)
-		return nil
+		return db.writeChange(ctx, tx, old, r, links, change)
 	})
-	if err != nil {
-		return rotator.Row{}, err
-	}
-	if len(change.Erase) > 0 || len(change.Seal) > 0 {
+	if err == nil && len(change.Erase)+len(change.Seal) > 0 { // a put may overwrite
 		db.uncut.Store(true)
 	}
-	if err := db.cutLog(ctx); err != nil {
-		// The save itself is done and durable, but the caller was promised more.
-		return rotator.Row{}, fmt.Errorf("save %s: %w", row.User, err)
-	}
-	return saved, nil
+	return saved, err
 }
 
 // writeChange writes all of one save.
