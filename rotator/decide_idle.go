@@ -141,12 +141,7 @@ func idleContradiction(s State) (Decision, bool) {
 		return forgetOr(s, s.Consumers, ReasonKeyGone, string(s.Progress.Current)), true
 	case current.Status != Active:
 		return forgetOr(s, s.Consumers, ReasonKeyInactive, string(current.ID)), true
-	case len(s.Live.Keys) > 1 && planted(plantDeleteOldest):
-		oldest, newest := byAge(s.Live.Keys[0], s.Live.Keys[1])
-		return Decision{Verb: VerbOpen, Key: oldest.ID, Reason: ReasonDue, Request: 1, Opening: &Opening{
-			Purpose: PurposeEvict, Retire: oldest.ID, Keep: newest.ID, Emergency: true, CutFirst: true, Phase: PhaseDeactivating,
-		}}, true
-	case len(s.Live.Keys) > 1:
+	case len(s.Live.Keys) > 1 && !planted(plantDeleteOldest):
 		return halt(ReasonSecondKey, evidence(s.Live.Keys)), true
 	default:
 		return Decision{}, false

@@ -19,7 +19,7 @@ func (c *Cycle) grace() time.Duration {
 
 // quiet is how long the key to retire must be known unused.
 func (c *Cycle) quiet() time.Duration {
-	if c.Emergency || planted(plantNoQuiet) {
+	if c.Emergency {
 		return 0
 	}
 	return c.Policy.Quiet
@@ -168,7 +168,7 @@ func inUse(now time.Time, s State) (Decision, bool) {
 	c := s.Progress.Cycle
 	use := s.Live.Use
 	switch {
-	case c.Emergency:
+	case c.Emergency, planted(plantNoQuiet):
 		return Decision{}, false
 	case !use.Known:
 		return retry(Trouble{ReasonUseUnknown, string(c.Retire)}), true

@@ -134,6 +134,10 @@ func (s *step) create(ctx context.Context, d Decision) error {
 	}
 	ctx, cancel := s.detached(ctx)
 	defer cancel()
+	if planted(plantDeleteOldest) && len(s.state.Live.Keys) == 2 {
+		oldest, _ := byAge(s.state.Live.Keys[0], s.state.Live.Keys[1])
+		_, _ = s.target.Keyring.Delete(ctx, Proof{s.user, oldest.ID, VerbDiscard, s.r.now()})
+	}
 	began := s.r.now()
 	created, err := s.target.Keyring.Create(ctx, s.user)
 	e := Entry{Kind: KindDone, Verb: VerbCreate, Reason: d.Reason, Date: created.Date, Created: created.At, Request: d.Request}

@@ -143,7 +143,7 @@ func everyoneHasIt(s State, _ Decision) bool {
 
 func isQuiet(s State, d Decision) bool {
 	c, use := s.Progress.Cycle, s.Live.Use
-	if c.Emergency && c.Request != 0 {
+	if c.Emergency && c.Request != 0 || planted(plantNoQuiet) {
 		return true
 	}
 	if s.Live.Needs.UseOf != d.Key || !use.Known {

@@ -52,6 +52,9 @@ func (w *World) checkCut(k Key) {
 	if w.Waived {
 		return
 	}
+	if !k.Given && k.ID != "AKIA0001" && w.Now.Sub(k.Created) < w.Policy.Quiet {
+		w.violate("I2: the orphan %s is cut %s after it was made", k.ID, w.Now.Sub(k.Created))
+	}
 	for _, p := range w.Places {
 		switch {
 		case rotator.KeyID(p.Held.KeyID()) == k.ID:
@@ -100,13 +103,21 @@ func (w *World) checkDelete(k Key) {
 	}
 }
 
+// checkDiscard is I2 for a key that is deleted without a trial: it is ours and
+// no store was ever given it.
+func (w *World) checkDiscard(k Key) {
+	if k.Foreign || k.Given || k.ID == "AKIA0001" {
+		w.violate("I2: %s is discarded, and somebody may hold it", k.ID)
+	}
+}
+
 // CheckSecrets is I1's other half: the secret of every live key that a place
 // holds can be had again, from a readable place or from custody. The first key
 // was made before our time.
 func (w *World) CheckSecrets() {
 	for _, p := range w.Places {
 		id := rotator.KeyID(p.Held.KeyID())
-		if p.Readable || id == "AKIA0001" {
+		if p.Readable || id == "AKIA0001" || id == "" {
 			continue
 		}
 		_, sealed := w.row().Sealed[id]

@@ -21,13 +21,14 @@ const tick = 200 * time.Millisecond
 
 // Step performs one step of the program in this world, with the planned fault
 // if there is one. A crash ends the process: whoever comes next takes over.
-func (w *World) Step() (out Outcome) {
-	target := w.Target()
+func (w *World) Step() (out Outcome) { return w.step(false) }
+
+func (w *World) step(look bool) (out Outcome) {
 	watch := &leakWatch{w: w}
 	r, err := rotator.New(
 		rotator.Deps{Journal: Ledger{w}, Sealer: Sealer{}, Observer: watch},
-		&rotator.Fleet{Targets: map[rotator.User]rotator.Target{User: target}},
-		rotator.Options{Owner: "owner", Now: func() time.Time { return w.Now }},
+		w.fleet(),
+		rotator.Options{Owner: "owner", Now: w.Local},
 	)
 	if err != nil {
 		panic(err) // the options above are constant
@@ -39,14 +40,14 @@ func (w *World) Step() (out Outcome) {
 			}
 			out.Crashed = true
 		}
-		w.Journal.TakeOver(w.Now)
+		w.Journal.TakeOver(w.Local())
 		w.known = nil
 		w.SignInAll()
 		w.CheckSecrets()
 		w.CheckQuota()
 		w.AdvanceTo(w.Now.Add(tick))
 	}()
-	out.Decision, out.Err = r.Step(context.Background(), User, false)
+	out.Decision, out.Err = r.Step(context.Background(), User, look)
 	return out
 }
 
@@ -60,8 +61,8 @@ func (w *World) Idle() bool {
 	if row.Due.IsZero() {
 		return false
 	}
-	if row.Due.After(w.Now) {
-		w.AdvanceTo(row.Due)
+	if due := row.Due.Add(-w.Skew); due.After(w.Now) {
+		w.AdvanceTo(due)
 	}
 	return true
 }

@@ -85,7 +85,7 @@ func (w IAM) Activate(_ context.Context, _ rotator.User, key rotator.KeyID) (tim
 // Deactivate implements rotator.Keyring.
 func (w IAM) Deactivate(_ context.Context, proof rotator.Proof) (time.Time, error) {
 	err := w.ask("!deactivate", func() error {
-		if !proof.Permits(rotator.VerbDeactivate, w.Now) {
+		if !proof.Permits(rotator.VerbDeactivate, w.Local()) {
 			return rotator.ErrRefused
 		}
 		w.checkIntent(rotator.VerbDeactivate, proof.Key())
@@ -107,15 +107,17 @@ func (w IAM) Deactivate(_ context.Context, proof rotator.Proof) (time.Time, erro
 // Delete implements rotator.Keyring.
 func (w IAM) Delete(_ context.Context, proof rotator.Proof) (time.Time, error) {
 	err := w.ask("!delete", func() error {
-		discard := proof.Permits(rotator.VerbDiscard, w.Now)
-		if !discard && !proof.Permits(rotator.VerbDelete, w.Now) {
+		discard := proof.Permits(rotator.VerbDiscard, w.Local())
+		if !discard && !proof.Permits(rotator.VerbDelete, w.Local()) {
 			return rotator.ErrRefused
 		}
 		k := w.key(proof.Key())
 		if k == nil {
 			return rotator.ErrNoSuchEntity
 		}
-		if !discard {
+		if discard {
+			w.checkDiscard(*k)
+		} else {
 			w.checkIntent(rotator.VerbDelete, proof.Key())
 			w.checkDelete(*k)
 		}

@@ -41,6 +41,9 @@ func (p writeOnly) Put(_ context.Context, c store.Credential) (store.Receipt, er
 		place := p.place()
 		p.w.checkPut(*place, c)
 		place.Owner = User.String()
+		if k := p.w.key(rotator.KeyID(c.KeyID())); k != nil {
+			k.Given = true
+		}
 		if !place.Held.Equal(c) {
 			place.Written = p.w.written(*place)
 			p.w.SignInAll() // the reader may have read just before
@@ -58,6 +61,9 @@ func (p readable) Get(context.Context) (store.Held, error) {
 		return store.Held{}, err
 	}
 	place := p.place()
+	if place.Held.IsZero() {
+		return store.Held{}, store.ErrEmpty
+	}
 	return store.Held{Credential: place.Held, Owner: place.Owner, Previous: place.Prior.KeyID()}, nil
 }
 

@@ -31,12 +31,16 @@ type Key struct {
 	LastUse time.Time
 	// Foreign keys were made by a person.
 	Foreign bool
+	// Given is set once a store was given the key.
+	Given bool
 	// InactiveSince is when the key was made Inactive.
 	InactiveSince time.Time
 }
 
 // World is everything outside the program, and its journal.
 type World struct {
+	Setup
+
 	Now      time.Time
 	UserID   string
 	Keys     []Key
