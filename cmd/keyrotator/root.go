@@ -74,6 +74,15 @@ trial, delete.`,
 	root.SetErr(c.stderr)
 	root.AddCommand(
 		newRunCommand(c),
+		newDemoCommand(c),
+		newStatusCommand(c),
+		newHistoryCommand(c),
+		newRotateCommand(c),
+		newRollbackCommand(c),
+		newPauseCommand(c),
+		newResumeCommand(c),
+		newAdoptCommand(c),
+		newEvictCommand(c),
 		newCheckCommand(c),
 		newVersionCommand(c),
 	)
