@@ -36,6 +36,8 @@ var advice = map[Reason]Advice{
 		[]string{"keyrotator resume USER", "keyrotator rollback USER"}},
 	ReasonProbeFailed: {"a consumer failed its probe after the cut; the old key is active again",
 		[]string{"keyrotator resume USER", "keyrotator rollback USER"}},
+	ReasonUsedInTrial: {"a key that was to go was used after its cut; it is active again",
+		[]string{"find out who uses it, then: keyrotator resume USER", "keyrotator adopt USER KEY-IN-USE"}},
 	ReasonRolledBack: {"the old key is back in use; the new one stays active until you decide",
 		[]string{"keyrotator resume USER", "keyrotator evict USER NEW-KEY"}},
 	ReasonOldKeyGone: {"the old key no longer exists, so there is no way back to it",
