@@ -240,7 +240,7 @@ func (s dotenvShape) startAssignment(text []byte, l line) (assignment, bool) {
 // the = sign, and stays there for an empty value.
 func (a *assignment) endValue(text []byte, lines []line, at int) (int, error) {
 	a.value, a.end = trimValue(text, a.value, lines[at].end, "#")
-	if a.value == a.end || !bytes.ContainsRune([]byte("\"'`"), rune(text[a.value])) {
+	if a.value == a.end || strings.IndexByte("\"'`", text[a.value]) < 0 {
 		return at, nil
 	}
 	quote := text[a.value]

@@ -195,8 +195,7 @@ func scanObject(text []byte) (object, error) {
 	}
 	var whole json.RawMessage
 	if err := json.Unmarshal(text, &whole); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			return object{}, fmt.Errorf("%w: not JSON at byte %d", ErrShape, syntax.Offset)
 		}
 		return object{}, fmt.Errorf("%w: not JSON", ErrShape)

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func checkRenders(t *testing.T, p store.Payload, cases []render) {
 				t.Errorf("merge made\n%q\nwant\n%q", got, x.after)
 			}
 			again, err := store.Merge(p, got, first)
-			if err != nil || string(again) != string(got) {
+			if err != nil || !bytes.Equal(again, got) {
 				t.Errorf("merging the same once more changed the document to %q, %v", again, err)
 			}
 			if trace, err := p.Trace(got); err != nil || trace != first.KeyID() {

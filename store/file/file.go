@@ -59,7 +59,10 @@ type Store struct {
 }
 
 // Readable is a Store whose payload can be read back.
-type Readable struct{ *Store }
+type Readable struct {
+	*Store
+	payload store.ReadablePayload
+}
 
 var (
 	_ store.Checker = (*Store)(nil)
@@ -84,8 +87,8 @@ func New(o Options) (store.Store, error) {
 	}
 	o.Path = path
 	s := &Store{options: o}
-	if _, ok := o.Payload.(store.ReadablePayload); ok {
-		return Readable{s}, nil
+	if p, ok := o.Payload.(store.ReadablePayload); ok {
+		return Readable{s, p}, nil
 	}
 	return s, nil
 }
@@ -199,7 +202,7 @@ func (r Readable) get(ctx context.Context) (store.Held, error) {
 	if !is.exists {
 		return store.Held{}, store.ErrEmpty
 	}
-	c, err := r.options.Payload.(store.ReadablePayload).Parse(is.content)
+	c, err := r.payload.Parse(is.content)
 	if err != nil {
 		return store.Held{}, err
 	}

@@ -108,7 +108,7 @@ func TestASymbolicLinkStaysAndItsTargetIsReplaced(t *testing.T) {
 }
 
 func TestOnlyARegularFileIsReplaced(t *testing.T) {
-	for name, make := range map[string]func(path string) error{
+	for name, prepare := range map[string]func(path string) error{
 		"a folder":                      func(path string) error { return os.Mkdir(path, 0o700) },
 		"a pipe":                        func(path string) error { return syscall.Mkfifo(path, 0o600) },
 		"a link to nowhere":             func(path string) error { return os.Symlink(path+"-gone", path) },
@@ -121,7 +121,7 @@ func TestOnlyARegularFileIsReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			folder := filepath.Join(t.TempDir(), "x")
 			path := filepath.Join(folder, "credentials")
-			if err := errors.Join(os.Mkdir(folder, 0o700), make(path)); err != nil {
+			if err := errors.Join(os.Mkdir(folder, 0o700), prepare(path)); err != nil {
 				t.Fatal(err)
 			}
 			s := openAt(t, path, true, nil)

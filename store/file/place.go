@@ -117,7 +117,7 @@ func (f *place) read(name string) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	defer file.Close() //nolint:errcheck // nothing was written
+	defer file.Close()
 	if info, err = file.Stat(); err != nil {
 		return content{}, err
 	}

@@ -84,8 +84,7 @@ func lost(ctx context.Context, err error, permission string) error {
 // unanswered describes an error that is not AWS's answer. One about the
 // answer's content is not quoted, for the content is secret.
 func unanswered(err error) error {
-	var decoding *smithy.DeserializationError
-	if errors.As(err, &decoding) {
+	if _, ok := errors.AsType[*smithy.DeserializationError](err); ok {
 		return errors.New("AWS's answer could not be understood")
 	}
 	return err

@@ -23,10 +23,9 @@ const (
 )
 
 var (
-	older   = store.NewCredential("AKIAOLDER", "older/secret")
-	newer   = store.NewCredential("AKIANEWER", "newer/secret")
-	newest  = store.NewCredential("AKIANEWEST", "newest/secret")
-	foreign = store.NewCredential("AKIAFOREIGN", "foreign/secret")
+	older  = store.NewCredential("AKIAOLDER", "older/secret")
+	newer  = store.NewCredential("AKIANEWER", "newer/secret")
+	newest = store.NewCredential("AKIANEWEST", "newest/secret")
 )
 
 // cloud is an emulated account and a client that reaches nothing else.
@@ -117,7 +116,7 @@ type hooked struct {
 	before, after func(operation string) error
 }
 
-func hook[In, Out any](h hooked, operation string, call func(context.Context, *In, ...func(*sdk.Options)) (*Out, error), ctx context.Context, in *In) (*Out, error) {
+func hook[In, Out any](ctx context.Context, h hooked, operation string, call func(context.Context, *In, ...func(*sdk.Options)) (*Out, error), in *In) (*Out, error) {
 	if h.before != nil {
 		if err := h.before(operation); err != nil {
 			return nil, err
@@ -133,23 +132,23 @@ func hook[In, Out any](h hooked, operation string, call func(context.Context, *I
 }
 
 func (h hooked) GetSecretValue(ctx context.Context, in *sdk.GetSecretValueInput, _ ...func(*sdk.Options)) (*sdk.GetSecretValueOutput, error) {
-	return hook(h, "GetSecretValue", h.API.GetSecretValue, ctx, in)
+	return hook(ctx, h, "GetSecretValue", h.API.GetSecretValue, in)
 }
 
 func (h hooked) PutSecretValue(ctx context.Context, in *sdk.PutSecretValueInput, _ ...func(*sdk.Options)) (*sdk.PutSecretValueOutput, error) {
-	return hook(h, "PutSecretValue", h.API.PutSecretValue, ctx, in)
+	return hook(ctx, h, "PutSecretValue", h.API.PutSecretValue, in)
 }
 
 func (h hooked) UpdateSecretVersionStage(ctx context.Context, in *sdk.UpdateSecretVersionStageInput, _ ...func(*sdk.Options)) (*sdk.UpdateSecretVersionStageOutput, error) {
-	return hook(h, "UpdateSecretVersionStage", h.API.UpdateSecretVersionStage, ctx, in)
+	return hook(ctx, h, "UpdateSecretVersionStage", h.API.UpdateSecretVersionStage, in)
 }
 
 func (h hooked) DescribeSecret(ctx context.Context, in *sdk.DescribeSecretInput, _ ...func(*sdk.Options)) (*sdk.DescribeSecretOutput, error) {
-	return hook(h, "DescribeSecret", h.API.DescribeSecret, ctx, in)
+	return hook(ctx, h, "DescribeSecret", h.API.DescribeSecret, in)
 }
 
 func (h hooked) CreateSecret(ctx context.Context, in *sdk.CreateSecretInput, _ ...func(*sdk.Options)) (*sdk.CreateSecretOutput, error) {
-	return hook(h, "CreateSecret", h.API.CreateSecret, ctx, in)
+	return hook(ctx, h, "CreateSecret", h.API.CreateSecret, in)
 }
 
 func options(t *testing.T, api secretsmanager.API) secretsmanager.Options {

@@ -27,8 +27,7 @@ func (s *Store) judge(ctx context.Context, v *version) error {
 	case s.options.Adopt && s.wasSurveyed(v.arn):
 		return nil
 	case s.options.Adopt:
-		_, err := s.survey(ctx)
-		return err
+		return s.survey(ctx)
 	}
 	ours, err := s.editedAround(ctx, v)
 	if err != nil || ours {
@@ -43,7 +42,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.wasSurveyed("") {
 		return nil
 	}
-	_, err := s.survey(ctx)
+	err := s.survey(ctx)
 	if errors.Is(err, errMissing) && s.options.Create {
 		return s.create(ctx)
 	}
@@ -55,9 +54,8 @@ func (s *Store) prepare(ctx context.Context) error {
 // ours still. That some version of the secret is ours would not be enough: it
 // may never have been promoted.
 func (s *Store) editedAround(ctx context.Context, v *version) (bool, error) {
-	trace, err := s.options.Payload.Trace(v.document)
-	if err != nil || trace == "" {
-		// What cannot be understood is not ours.
+	trace := s.trace(v)
+	if trace == "" {
 		return false, nil
 	}
 	for _, stage := range []string{stagePrevious, label + s.options.Owner} {
@@ -65,12 +63,21 @@ func (s *Store) editedAround(ctx context.Context, v *version) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		was, err := s.options.Payload.Trace(other.document)
-		if signedBy(other.id, s.options.Owner) && err == nil && was == trace {
+		if signedBy(other.id, s.options.Owner) && s.trace(other) == trace {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// trace names the credential in a version, empty for none and for what cannot
+// be understood, which is not ours.
+func (s *Store) trace(v *version) string {
+	trace, err := s.options.Payload.Trace(v.document)
+	if err != nil {
+		return ""
+	}
+	return trace
 }
 
 // wasSurveyed reports whether the secret, by its ARN (empty for whatever the
@@ -90,16 +97,16 @@ func (s *Store) setSurveyed(arn string) {
 // survey looks at the secret as a whole. ErrForeign when somebody else rotates
 // it or when a version is marked as another user's; errMissing when there is
 // none.
-func (s *Store) survey(ctx context.Context) (*sdk.DescribeSecretOutput, error) {
+func (s *Store) survey(ctx context.Context) error {
 	out, err := s.options.Client.DescribeSecret(ctx, &sdk.DescribeSecretInput{SecretId: &s.options.SecretID})
 	if err != nil {
-		return nil, s.wrap("check", refusal(err, "secretsmanager:DescribeSecret"))
+		return s.wrap("check", refusal(err, "secretsmanager:DescribeSecret"))
 	}
 	if err := s.findFault(out); err != nil {
-		return nil, s.wrap("check", err)
+		return s.wrap("check", err)
 	}
 	s.setSurveyed(aws.ToString(out.ARN))
-	return out, nil
+	return nil
 }
 
 func (s *Store) findFault(out *sdk.DescribeSecretOutput) error {
@@ -133,7 +140,7 @@ func (s *Store) Check(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return s.wrap("check", err)
 	}
-	if _, err := s.survey(ctx); errors.Is(err, errMissing) && s.options.Create {
+	if err := s.survey(ctx); errors.Is(err, errMissing) && s.options.Create {
 		return nil
 	} else if err != nil {
 		return err

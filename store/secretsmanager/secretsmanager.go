@@ -94,7 +94,10 @@ type Store struct {
 }
 
 // Readable is a Store whose payload can be read back.
-type Readable struct{ *Store }
+type Readable struct {
+	*Store
+	payload store.ReadablePayload
+}
 
 var (
 	_ store.Checker   = (*Store)(nil)
@@ -115,8 +118,8 @@ func New(o Options) (store.Store, error) {
 		return nil, fmt.Errorf("make secretsmanager store: owner is longer than %d bytes", maxLabel-len(label))
 	}
 	s := &Store{options: o}
-	if _, ok := o.Payload.(store.ReadablePayload); ok {
-		return Readable{s}, nil
+	if p, ok := o.Payload.(store.ReadablePayload); ok {
+		return Readable{s, p}, nil
 	}
 	return s, nil
 }
@@ -162,7 +165,7 @@ func (r Readable) Previous(ctx context.Context) (store.Credential, error) {
 }
 
 func (r Readable) parse(v *version) (store.Credential, error) {
-	c, err := r.options.Payload.(store.ReadablePayload).Parse(v.document)
+	c, err := r.payload.Parse(v.document)
 	if err != nil {
 		return store.Credential{}, r.wrap("read", err)
 	}

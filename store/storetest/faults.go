@@ -1,7 +1,11 @@
 package storetest
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -98,4 +102,34 @@ func concurrent(t *testing.T, h Harness) {
 	}
 	// Whoever comes next finds a place that is in order and ours.
 	h.put(t, p, p.Open(t, Owner, false), two)
+}
+
+// shows reports whether any form of a value shows one of the suite's secrets.
+func shows(value any) bool {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if strings.Contains(fmt.Sprintf(verb, value), "canary-") {
+			return true
+		}
+	}
+	return false
+}
+
+func cancelled(t *testing.T, h Harness) {
+	p := h.NewPlace(t)
+	s := p.Open(t, Owner, false)
+	h.put(t, p, s, one)
+	before := p.Content(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Put(ctx, two); !errors.Is(err, context.Canceled) {
+		t.Errorf("put under a cancelled context: %v", err)
+	}
+	if r, ok := s.(store.Reader); ok {
+		if _, err := r.Get(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("get under a cancelled context: %v", err)
+		}
+	}
+	if !bytes.Equal(before, p.Content(t)) {
+		t.Error("a cancelled put changed the place")
+	}
 }

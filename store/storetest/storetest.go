@@ -5,9 +5,7 @@ package storetest
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -125,7 +123,11 @@ func emptyPlace(t *testing.T, h Harness) {
 	p := h.NewPlace(t)
 	s := p.Open(t, Owner, false)
 	if _, ok := h.Payload.(store.ReadablePayload); ok {
-		held, err := s.(store.Reader).Get(t.Context())
+		r, ok := s.(store.Reader)
+		if !ok {
+			t.Fatal("a store whose payload can be read is no Reader")
+		}
+		held, err := r.Get(t.Context())
 		if !errors.Is(err, store.ErrEmpty) {
 			t.Fatalf("get from an empty place: %v, %v, want ErrEmpty", held, err)
 		}
@@ -288,35 +290,5 @@ func check(t *testing.T, h Harness) {
 	}
 	if !bytes.Equal(before, p.Content(t)) || count(t, p) != writes {
 		t.Error("check wrote")
-	}
-}
-
-// shows reports whether any form of a value shows one of the suite's secrets.
-func shows(value any) bool {
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-		if strings.Contains(fmt.Sprintf(verb, value), "canary-") {
-			return true
-		}
-	}
-	return false
-}
-
-func cancelled(t *testing.T, h Harness) {
-	p := h.NewPlace(t)
-	s := p.Open(t, Owner, false)
-	h.put(t, p, s, one)
-	before := p.Content(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := s.Put(ctx, two); !errors.Is(err, context.Canceled) {
-		t.Errorf("put under a cancelled context: %v", err)
-	}
-	if r, ok := s.(store.Reader); ok {
-		if _, err := r.Get(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("get under a cancelled context: %v", err)
-		}
-	}
-	if !bytes.Equal(before, p.Content(t)) {
-		t.Error("a cancelled put changed the place")
 	}
 }
