@@ -46,6 +46,12 @@ type Journal interface {
 	Global(ctx context.Context) (Global, error)
 }
 
+// Roster lists what a journal knows, for sweeps.
+type Roster interface {
+	// Rows lists every user's row, without the bytes of secrets in custody.
+	Rows(ctx context.Context) ([]Row, error)
+}
+
 // Row is a user's journal row as one step sees it.
 type Row struct {
 	User User

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,7 +16,8 @@ type Schedule interface {
 // Run steps every user that is due until the context ends, then waits for the
 // steps under way: a started effect finishes within its limit. A user that
 // waits costs nothing; calls in flight are bounded by each account's transport.
-// Sweep ticks have every configured user looked at; nil means never.
+// At each tick of sweep, every user that deviates from the journal is looked
+// at; nil means never.
 func (r *Rotator) Run(ctx context.Context, sweep Schedule) error {
 	l := &loop{r: r, slots: make(chan struct{}, r.opts.Workers), busy: map[User]bool{}, look: map[User]bool{}, freed: make(chan struct{}, 1)}
 	defer l.steps.Wait()
@@ -24,7 +26,7 @@ func (r *Rotator) Run(ctx context.Context, sweep Schedule) error {
 		now := r.now()
 		if sweep != nil && (tick.IsZero() || !now.Before(tick)) {
 			if !tick.IsZero() {
-				l.sweep()
+				l.sweep(ctx)
 			}
 			tick = sweep.Next(now)
 		}
@@ -52,17 +54,35 @@ type loop struct {
 	steps sync.WaitGroup
 	freed chan struct{} // a step ended: look for the next one
 
+	sweeping atomic.Bool
+
 	mu   sync.Mutex
 	busy map[User]bool
 	look map[User]bool // asked for by a sweep
 }
 
-func (l *loop) sweep() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for user := range l.r.Fleet().Targets {
-		l.look[user] = true
+// sweep finds, account by account and beside the steps, the users that deviate
+// from the journal, and has them looked at. One sweep at a time.
+func (l *loop) sweep(ctx context.Context) {
+	if l.r.deps.Roster == nil || !l.sweeping.CompareAndSwap(false, true) {
+		return
 	}
+	accounts := map[string]bool{}
+	for user := range l.r.Fleet().Targets {
+		accounts[user.Account] = true
+	}
+	l.steps.Go(func() {
+		defer l.sweeping.Store(false)
+		for account := range accounts {
+			users, err := l.r.deviants(ctx, account)
+			l.mu.Lock()
+			for _, user := range users {
+				l.look[user] = true
+			}
+			l.mu.Unlock()
+			l.r.deps.Observer.Observe(ctx, Event{Kind: EventSwept, At: l.r.now(), User: User{Account: account}, Err: err})
+		}
+	})
 }
 
 // dispatch starts a step for each due user while there are free workers.

@@ -30,7 +30,9 @@ type Options struct {
 
 // Deps are what a Rotator works with.
 type Deps struct {
-	Journal  Journal
+	Journal Journal
+	// Roster lets sweeps find the users that deviate; nil means no sweeps.
+	Roster   Roster
 	Sealer   Sealer
 	Observer Observer
 }
@@ -137,7 +139,7 @@ func (r *Rotator) newStep(row Row, user User, global Global, look bool) *step {
 	s.state = State{
 		User: user, Configured: configured, Bootstrap: target.Bootstrap, Consumers: target.pinned(),
 		Progress: row.Progress, Requests: row.Requests, Custody: map[KeyID]bool{},
-		Attempts: row.Attempts, Look: look,
+		Attempts: row.Attempts, Waiting: row.Waiting, Look: look,
 	}
 	for key := range row.Sealed {
 		s.state.Custody[key] = true

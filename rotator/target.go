@@ -80,7 +80,10 @@ type Breaker struct {
 // as a whole.
 type Fleet struct {
 	Targets map[User]Target
-	Breaker Breaker
+	// Inspectors read the accounts' credential reports, by account name; an
+	// account without one is swept user by user.
+	Inspectors map[string]Inspector
+	Breaker    Breaker
 }
 
 // fleetBox holds the present fleet.

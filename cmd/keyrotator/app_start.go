@@ -77,7 +77,7 @@ func (a *app) startRotator(ctx context.Context) error {
 		return fmt.Errorf("choose this process's name: %w", err)
 	}
 	observers := append(rotator.Observers{telemetry.NewLog(a.log), a.metrics}, a.options.observers...)
-	a.rotator, err = rotator.New(rotator.Deps{Journal: kept, Sealer: a.sealer, Observer: observers}, fleet, a.tuned(owner.String()))
+	a.rotator, err = rotator.New(rotator.Deps{Journal: kept, Roster: a.journal, Sealer: a.sealer, Observer: observers}, fleet, a.tuned(owner.String()))
 	if err != nil {
 		return err
 	}

@@ -85,8 +85,12 @@ func assembleFleet(cfg *config.Config, accounts map[string]*account.Account) (*r
 		keyrings[name] = iamkeys.New(a)
 	}
 	fleet := &rotator.Fleet{
-		Targets: map[rotator.User]rotator.Target{},
-		Breaker: rotator.Breaker{Failures: cfg.Breaker.Failures, Within: cfg.Breaker.Within},
+		Targets:    map[rotator.User]rotator.Target{},
+		Inspectors: map[string]rotator.Inspector{},
+		Breaker:    rotator.Breaker{Failures: cfg.Breaker.Failures, Within: cfg.Breaker.Within},
+	}
+	for name, keyring := range keyrings {
+		fleet.Inspectors[name] = keyring
 	}
 	stores := storeBuilder{accounts: accounts}
 	for _, u := range cfg.Users {

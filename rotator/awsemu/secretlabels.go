@@ -104,7 +104,7 @@ func (s *Server) listSecretVersionIDs(q *request) (any, error) {
 	var all []versionEntry
 	for _, v := range slices.Backward(x.versions) {
 		if in.IncludeDeprecated || len(v.labels) > 0 {
-			all = append(all, versionEntry{v.id, v.labels, epoch(v.created)})
+			all = append(all, versionEntry{v.id, slices.Clone(v.labels), epoch(v.created)})
 		}
 	}
 	from, to, next, err := tokenPage(len(all), in.MaxResults, in.NextToken)

@@ -239,7 +239,7 @@ func (s *Server) describeSecret(q *request) (any, error) {
 	}
 	for _, v := range x.versions {
 		if len(v.labels) > 0 {
-			out.VersionIdsToStages[v.id] = v.labels
+			out.VersionIdsToStages[v.id] = slices.Clone(v.labels)
 		}
 	}
 	return out, nil

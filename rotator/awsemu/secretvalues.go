@@ -94,7 +94,7 @@ func (s *Server) putSecretValue(q *request) (any, error) {
 			return nil, refuse(http.StatusBadRequest, "ResourceExistsException",
 				"You can't use ClientRequestToken %s because that value is already in use for a version of secret %s.", v.id, x.arn)
 		}
-		return secretRef{x.arn, x.name, v.id, v.labels}, nil // ignored: no label moves
+		return secretRef{x.arn, x.name, v.id, slices.Clone(v.labels)}, nil // ignored: no label moves
 	}
 	labels := in.VersionStages
 	if labels == nil {
@@ -102,7 +102,7 @@ func (s *Server) putSecretValue(q *request) (any, error) {
 	}
 	v := &version{id: in.ClientRequestToken, created: q.at, text: in.SecretString, binary: in.SecretBinary}
 	x.add(v, labels)
-	return secretRef{x.arn, x.name, v.id, v.labels}, nil
+	return secretRef{x.arn, x.name, v.id, slices.Clone(v.labels)}, nil
 }
 
 type getSecretValueInput struct {
@@ -130,7 +130,7 @@ func (s *Server) getSecretValue(q *request) (any, error) {
 		return nil, err
 	}
 	x.accessed = q.at
-	return getSecretValueOutput{secretRef{x.arn, x.name, v.id, v.labels}, v.text, v.binary, epoch(v.created)}, nil
+	return getSecretValueOutput{secretRef{x.arn, x.name, v.id, slices.Clone(v.labels)}, v.text, v.binary, epoch(v.created)}, nil
 }
 
 // choose finds a version by id, by label, by both, or the current one.

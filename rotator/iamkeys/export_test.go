@@ -1,0 +1,4 @@
+package iamkeys
+
+// ParseReport lets the tests feed the parser.
+var ParseReport = parseReport
