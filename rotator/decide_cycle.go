@@ -119,7 +119,8 @@ func decideProving(now time.Time, s State) Decision {
 	if !s.Custody[c.Keep] {
 		return decideRecovered(s)
 	}
-	if s.Attempts > 5 && now.Sub(s.Progress.Since) > c.Policy.Verify.Limit {
+	// Throttling or an outage is no evidence against the key.
+	if s.Waiting == ReasonNotSignedIn && s.Attempts > 5 && now.Sub(s.Progress.Since) > c.Policy.Verify.Limit {
 		return halt(ReasonNeverProven, string(c.Keep))
 	}
 	if next := c.SignedAt.Add(c.Policy.Verify.Spacing()); c.Signed > 0 && now.Before(next) {

@@ -215,6 +215,9 @@ func decideTrial(now time.Time, s State) Decision {
 	if c.Intent != nil && c.Intent.Verb == VerbReactivate { // begun and cut off: it may be Active already
 		return Decision{Verb: VerbReactivate, Key: c.Retire, Reason: c.Intent.Reason, Halts: c.Purpose != PurposeRotation}
 	}
+	if name, ok := joined(c); ok && !s.Look {
+		return decidePush(now, s, name, ReasonReappeared)
+	}
 	recovering := s.Progress.Phase == PhaseDeleting
 	at, over := ready(now, s.Progress.Since, c.trial())
 	if !over && !s.Look && !recovering && s.Progress.Suspect.IsZero() {
@@ -242,14 +245,14 @@ func decideTrial(now time.Time, s State) Decision {
 	if retire.Status != Inactive && !planted(plantNoReread) {
 		return suspect(now, c.Policy.Settle, s, halt(ReasonReactivated, string(c.Retire)))
 	}
-	if d, ok := mend(now, s); ok {
-		return d
-	}
 	if used := s.Live.Use; used.Known && used.At.After(c.UseAtCut) && !c.Emergency {
 		return Decision{
 			Verb: VerbReactivate, Key: c.Retire, Reason: ReasonUsedInTrial,
 			Detail: useDetail(c.Retire, used), Halts: c.Purpose != PurposeRotation,
 		}
+	}
+	if d, ok := mend(now, s); ok {
+		return d
 	}
 	if !passed(s.Live.Date, c.Inactive, c.trial()) {
 		return withdrawOr(s, waitUntil(untilPassed(now, s.Live.Date, c.Inactive, c.trial()), ReasonTrial, ""))
@@ -258,6 +261,17 @@ func decideTrial(now time.Time, s State) Decision {
 		return withdrawOr(s, retry(Trouble{ReasonUseUnknown, string(c.Retire)}))
 	}
 	return Decision{Verb: VerbDelete, Key: c.Retire, Reason: ReasonTrialPassed}
+}
+
+// joined finds a consumer that came into the cycle after the cut. What its store
+// holds may be Inactive, so that it cannot wait for the end of the trial.
+func joined(c *Cycle) (string, bool) {
+	for _, consumer := range c.Consumers {
+		if c.Purpose == PurposeRotation && consumer.Required && c.Pushed[consumer.Name].IsZero() {
+			return consumer.Name, true
+		}
+	}
+	return "", false
 }
 
 // probesPerTrial is how often a consumer is probed while its old key is Inactive.

@@ -72,8 +72,8 @@ func (p *Progress) pushed(e Entry) {
 	switch p.Phase {
 	case PhaseOverlap: // an optional consumer came late: its readers count too
 		p.Since, c.Verified = e.At, e.Date
-	case PhaseTrial:
-		p.Since, c.Inactive = e.At, e.Date
+	case PhaseTrial, PhaseDeleting:
+		p.Phase, p.Since, c.Inactive = PhaseTrial, e.At, e.Date
 	default:
 		p.verifyIfComplete(e)
 	}

@@ -183,6 +183,10 @@ func (p *Progress) failed(e Entry) {
 		c.Missed[e.Consumer]++
 	case VerbProbe:
 		c.ProbeFailed = e.Consumer
+	case VerbReactivate:
+		if e.Reason != ReasonKeyGone {
+			return // somebody misses the key: the intent has it tried again at once
+		}
 	case VerbDeactivate, VerbDelete:
 		if e.Kind == KindUnclear {
 			return
@@ -234,7 +238,7 @@ func (p *Progress) resume(e Entry) {
 	switch p.Phase {
 	case PhaseRolledBack, PhaseRollingBack:
 		p.Phase = PhaseProving
-		c.Signed, c.SignedFrom, c.SignedLast, c.Pushed, c.Verified = 0, time.Time{}, time.Time{}, nil, time.Time{}
+		c.Signed, c.SignedFrom, c.SignedLast, c.Pushed, c.Probed, c.Verified = 0, time.Time{}, time.Time{}, nil, nil, time.Time{}
 		c.Inactive, c.UseAtCut = time.Time{}, time.Time{}
 	case PhaseTrial, PhaseDeleting:
 		// Whoever resumes a trial whose key is Active again wants the cut: the

@@ -18,8 +18,9 @@ type State struct {
 	Requests  []Request
 	// Custody tells whose sealed secrets the journal keeps.
 	Custody map[KeyID]bool
-	// Attempts counts the failures in a row.
+	// Attempts counts the failures in a row, and Waiting is why the latest was one.
 	Attempts int
+	Waiting  Reason
 	// Look asks for a live look even if nothing is due: a sweep, or a plan.
 	Look bool
 	// OwnKey is the key that this program signs with, empty for a role.
