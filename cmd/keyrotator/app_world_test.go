@@ -87,8 +87,12 @@ func (w *world) user(t *testing.T, name string) (keyID string) {
 // configText names the users, each with a secret of its name.
 func (w *world) configText(policy string, users ...string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "accounts: {emu: {id: %q, region: us-east-1}}\njournal: sqlite://%s/journal.db\nlimits: {call_timeout: 2s}\npolicies: {default: %s}\nusers:\n",
+	fmt.Fprintf(&b, "accounts: {emu: {id: %q, region: us-east-1}}\njournal: sqlite://%s/journal.db\nlimits: {call_timeout: 2s}\npolicies: {default: %s}\n",
 		testAccount, w.dir, policy)
+	if len(users) == 0 {
+		return b.String()
+	}
+	b.WriteString("users:\n")
 	for _, u := range users {
 		fmt.Fprintf(&b, "  - {user: emu/%s, consumers: [{name: secret-of-%s, store: {secretsmanager: {secret: %s, adopt: true}}}]}\n", u, u, u)
 	}

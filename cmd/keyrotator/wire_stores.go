@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -13,6 +14,12 @@ import (
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/file"
 	"github.com/keyrotator/keyrotator/store/secretsmanager"
+)
+
+// The configuration has a kind of store or a format that nothing here makes.
+var (
+	errNoKind   = errors.New("no kind of store is wired for it")
+	errNoFormat = errors.New("no shape is wired for it")
 )
 
 // storeBuilder makes stores of their configuration.
@@ -49,7 +56,7 @@ func (b storeBuilder) store(user rotator.User, s config.Store) (store.Store, err
 	case file.Kind:
 		return fileStore(user, s.File)
 	default:
-		return nil, fmt.Errorf("no kind of store is wired for %q", s.Kind())
+		return nil, fmt.Errorf("store of kind %q: %w", s.Kind(), errNoKind)
 	}
 }
 
@@ -98,6 +105,6 @@ func payloadOf(format, profile string, shape config.Shape) (store.Payload, error
 	case config.FormatTemplate:
 		return store.Template(shape.Template)
 	default:
-		return nil, fmt.Errorf("no shape is wired for format %q", format)
+		return nil, fmt.Errorf("format %q: %w", format, errNoFormat)
 	}
 }
