@@ -28,9 +28,23 @@ demo: ## rotate a few users of the embedded AWS and watch (needs nothing)
 	$(GO) run ./cmd/keyrotator demo $(DEMOFLAGS)
 
 .PHONY: test
-test: ## every test, with the race detector; installs the foreign clients it needs
+test: ## every test, with the race detector, then the crash search; installs the foreign clients it needs
 	@internal/tools/packages.sh test
 	$(GO) test -race -timeout 20m $(TESTFLAGS) $(PKG)
+	$(MAKE) --no-print-directory crash-search
+
+# Faults in one history of the crash search, without and with somebody from outside.
+FAULTS       ?= 4
+MOVED_FAULTS ?= 2
+
+.PHONY: crash-search
+crash-search: ## every crash point of a cycle with up to FAULTS faults (bulk: no race detector)
+	KEYROTATOR_SEARCH_FAULTS=$(FAULTS) KEYROTATOR_SEARCH_MOVED_FAULTS=$(MOVED_FAULTS) \
+		$(GO) test -count=1 -timeout 60m -run '^Test(NoCrash|NoLost|NoDrift)' -v ./rotator | grep -vE '^(=== |--- |    ---)'
+
+.PHONY: mutants
+mutants: ## the planted bugs: each must be found by the test named beside it
+	@internal/tools/mutants.sh
 
 .PHONY: cover
 cover: ## test coverage by function, and coverage.html

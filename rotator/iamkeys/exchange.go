@@ -32,7 +32,9 @@ func (x *exchange) read(o *iam.Options) { o.APIOptions = append(o.APIOptions, x.
 // once watches a call of IAM that changes something, and keeps the SDK from
 // sending it twice.
 func (x *exchange) once(o *iam.Options) {
-	o.Retryer = aws.NopRetryer{}
+	if !retriesCreate() {
+		o.Retryer = aws.NopRetryer{}
+	}
 	x.read(o)
 }
 
