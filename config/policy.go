@@ -10,7 +10,7 @@ import (
 
 // Policy says how old keys may get and how long each grace lasts.
 type Policy struct {
-	MaxAge      time.Duration `yaml:"max_age" jsonschema:"default=90d" check:"positive" doc:"The age by which the old key is gone. A rotation starts earlier by its lead: settle + verify.over + push_limit + the longer of overlap and refreshes + quiet + last_used_lag + trial + the longest gap between windows."`
+	MaxAge      time.Duration `yaml:"max_age" jsonschema:"default=90d" check:"positive" doc:"The age by which the old key is gone. A rotation starts earlier by its lead: settle + verify.over + push_limit + the longer of overlap and refreshes + quiet + last_used_lag + trial + three times the longest gap between windows."`
 	Overlap     time.Duration `yaml:"overlap" jsonschema:"default=24h" doc:"How long both keys stay active once every consumer has the new one."`
 	Quiet       time.Duration `yaml:"quiet" jsonschema:"default=24h" doc:"How long the old key must be known to be unused before it is deactivated."`
 	Trial       time.Duration `yaml:"trial" jsonschema:"default=7d" doc:"How long the old key stays inactive before it is deleted."`
@@ -120,6 +120,6 @@ func (p Policy) leadWith(gap, refreshes time.Duration) Lead {
 		{"quiet", p.Quiet},
 		{"last_used_lag", p.LastUsedLag},
 		{"trial", p.Trial},
-		{"longest gap between windows", gap},
+		{"3 × longest gap between windows", 3 * gap}, // create, cut and delete may each wait for one
 	}
 }

@@ -29,7 +29,8 @@ type Policy struct {
 	// Verify is the quorum that proves a new key.
 	Verify Quorum `json:"verify"`
 	// WindowGap is the longest time between two openings of the maintenance
-	// windows; zero without windows. It is part of the lead.
+	// windows; zero without windows. It is part of the lead, for each of the
+	// acts that wait for a window.
 	WindowGap time.Duration `json:"window_gap"`
 }
 
@@ -54,11 +55,14 @@ func (q Quorum) Spacing() time.Duration {
 	return q.Over / time.Duration(q.Successes-1)
 }
 
+// windowedActs are create, cut and delete: each may have to wait for a window.
+const windowedActs = 3
+
 // Lead is how long before the maximum age a cycle must start so that, with its
 // consumers in sync, the old key is gone in time.
 func (p Policy) Lead(refreshes time.Duration) time.Duration {
 	return p.Settle + p.Verify.Over + p.PushLimit + max(p.Overlap, refreshes) +
-		p.Quiet + p.LastUsedLag + p.Trial + p.WindowGap
+		p.Quiet + p.LastUsedLag + p.Trial + windowedActs*p.WindowGap
 }
 
 // Start is when the rotation of a key made at created becomes due. The jitter
