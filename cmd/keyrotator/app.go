@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,8 +126,7 @@ func (a *app) fail(err error) {
 // that was begun ends, and is journaled, before the journal is closed.
 func (a *app) Stop(ctx context.Context) error {
 	var errs []error
-	for i := len(a.teardown) - 1; i >= 0; i-- {
-		t := a.teardown[i]
+	for _, t := range slices.Backward(a.teardown) {
 		if err := t.stop(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("stop the %s: %w", t.name, err))
 		}
@@ -135,14 +135,23 @@ func (a *app) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// stopWithin is Stop within the limit of a shutdown, also after ctx has ended.
+func (a *app) stopWithin(ctx context.Context) error {
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.options.shutdownLimit)
+	defer cancel()
+	return a.Stop(limit)
+}
+
 // Run starts the daemon and stops it when the context ends or something beside
 // fails. Each value of reload has the configuration file read again. The end
 // of the context is no error.
 func (a *app) Run(ctx context.Context, reload <-chan struct{}) error {
-	if err := a.Start(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // whoever ended it asked for nothing more
-		}
+	switch err := a.Start(ctx); {
+	case err == nil:
+	case ctx.Err() != nil: // whoever ended it asked for nothing more
+		a.log.Info("stopped before everything was started", zap.Error(err))
+		return nil //nolint:nilerr // the log has it; the end of the context is no failure
+	default:
 		return err
 	}
 	var failure error
@@ -158,9 +167,7 @@ func (a *app) Run(ctx context.Context, reload <-chan struct{}) error {
 			a.reloadFile(ctx)
 		}
 	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.options.shutdownLimit)
-	defer cancel()
-	err := errors.Join(failure, a.Stop(limit))
+	err := errors.Join(failure, a.stopWithin(ctx))
 	if err == nil {
 		a.log.Info("stopped")
 	}

@@ -263,13 +263,14 @@ func TestNothingIsLeftAfterStop(t *testing.T) {
 // openFiles are the targets of this process's descriptors.
 func openFiles(t *testing.T) []string {
 	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
+	const descriptors = "/proc/self/fd"
+	entries, err := os.ReadDir(descriptors)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var open []string
 	for _, e := range entries {
-		if target, err := os.Readlink(filepath.Join("/proc/self/fd", e.Name())); err == nil && !strings.HasSuffix(target, "/fd") {
+		if target, err := os.Readlink(filepath.Join(descriptors, e.Name())); err == nil && !strings.HasSuffix(target, "/fd") {
 			open = append(open, target)
 		}
 	}

@@ -33,9 +33,7 @@ func (a *app) Start(ctx context.Context) error {
 		{"watch", a.startWatch},
 	} {
 		if err := step.start(ctx); err != nil {
-			limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.options.shutdownLimit)
-			defer cancel()
-			return errors.Join(fmt.Errorf("start the %s: %w", step.name, err), a.Stop(limit))
+			return errors.Join(fmt.Errorf("start the %s: %w", step.name, err), a.stopWithin(ctx))
 		}
 	}
 	return nil
@@ -171,8 +169,8 @@ func (a *app) enrol(ctx context.Context, fleet *rotator.Fleet) error {
 }
 
 // startLoop starts the rotator's loop. Stopping it waits for the steps under way.
-func (a *app) startLoop(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
+func (a *app) startLoop(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // only Stop ends it, in its turn
 	ended := make(chan struct{})
 	a.looping.Store(true)
 	go func() {
@@ -201,17 +199,13 @@ func (a *app) startLoop(context.Context) error {
 type sweepSchedule struct{ tick atomic.Pointer[window.Tick] }
 
 func newSweepSchedule(cfg *config.Config) (*sweepSchedule, error) {
-	s := &sweepSchedule{}
-	return s, s.set(cfg)
-}
-
-func (s *sweepSchedule) set(cfg *config.Config) error {
 	tick, err := window.ParseTick(cfg.Schedule.Sweep)
 	if err != nil {
-		return fmt.Errorf("read schedule.sweep: %w", err)
+		return nil, fmt.Errorf("read schedule.sweep: %w", err)
 	}
+	s := &sweepSchedule{}
 	s.tick.Store(&tick)
-	return nil
+	return s, nil
 }
 
 // Next implements rotator.Schedule.

@@ -19,7 +19,7 @@ import (
 // ConfigMap is a link to ..data/NAME, and an update swaps the link ..data, so
 // that only the folder of the path shows it; a link of a person's making leads
 // to another folder, whose changes count too.
-func (a *app) startWatch(context.Context) error {
+func (a *app) startWatch(ctx context.Context) error {
 	if a.options.configPath == "" {
 		return nil
 	}
@@ -36,7 +36,7 @@ func (a *app) startWatch(context.Context) error {
 		return errors.Join(fmt.Errorf("watch the configuration: %w", err), notify.Close())
 	}
 	w.seen = w.fingerprint()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // only Stop ends it, in its turn
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -153,7 +153,7 @@ func (w *world) start(t *testing.T, cfg *config.Config, options appOptions) *app
 
 func stop(t *testing.T, a *app) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	defer cancel()
 	if err := a.Stop(ctx); err != nil {
 		t.Errorf("Stop: %v", err)

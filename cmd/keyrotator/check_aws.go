@@ -124,7 +124,8 @@ func checkUser(ctx context.Context, target rotator.Target, where string) []findi
 	}
 	for _, key := range listing.Keys {
 		if own != "" && key.ID == own {
-			found = append(found, finding{severityProblem, where, fmt.Sprintf("keyrotator itself signs with key %s of this user", key.ID), "give keyrotator a role or another user"})
+			what := fmt.Sprintf("keyrotator itself signs with key %s of this user", key.ID)
+			found = append(found, finding{severityProblem, where, what, "give keyrotator a role or another user"})
 		}
 		if _, err := target.Witness.LastUse(ctx, target.User, key.ID); err != nil {
 			found = append(found, failure(where, err, ""))

@@ -37,7 +37,7 @@ func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
 // execute runs one command line and returns its exit code. What a person
 // should read about a failure goes to stderr.
 func (c *cli) execute(ctx context.Context, args []string) int {
-	root := newRoot(c)
+	root := newRoot(c) //nolint:contextcheck // a command gets the context when it is executed
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !c.began {

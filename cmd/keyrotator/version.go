@@ -11,9 +11,9 @@ import (
 
 // Set by the linker: -X main.version=… -X main.commit=… -X main.date=….
 var (
-	version string //nolint:gochecknoglobals // the linker sets variables of packages only
-	commit  string //nolint:gochecknoglobals // as version
-	date    string //nolint:gochecknoglobals // as version
+	version string
+	commit  string //nolint:gochecknoglobals // the linker sets variables of packages only
+	date    string //nolint:gochecknoglobals // as commit
 )
 
 // buildInfo says what is running.

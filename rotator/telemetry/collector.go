@@ -2,6 +2,8 @@ package telemetry
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -102,11 +104,10 @@ type page struct {
 // double would fail the whole scrape: two keys of a user may share their last
 // four characters.
 func (p *page) set(d Definition, value float64, labels ...string) {
-	series := d.Name
 	for i, l := range labels {
 		labels[i] = utf8(l)
-		series += "\x00" + labels[i]
 	}
+	series := d.Name + "\x00" + strings.Join(labels, "\x00")
 	if p.seen[series] {
 		return
 	}
@@ -127,10 +128,11 @@ func (p *page) row(row rotator.Row) {
 	progress := row.Progress
 	var target rotator.Target
 	if p.fleet != nil {
-		configured := false
-		if target, configured = p.fleet.Targets[row.User]; !configured && progress.Cycle == nil {
+		known, configured := p.fleet.Targets[row.User]
+		if !configured && progress.Cycle == nil {
 			return
 		}
+		target = known
 	}
 	if progress.Schema > rotator.Schema || !progress.Phase.Known() {
 		p.set(p.defined.phaseUnreadable, 1, account, name)
@@ -221,13 +223,8 @@ func inSync(progress rotator.Progress, consumer string) bool {
 	case rotator.PhaseCreating, rotator.PhaseProving:
 		return c.Purpose != rotator.PurposeBootstrap && c.Inactive.IsZero()
 	case rotator.PhaseRollingBack, rotator.PhaseRolledBack:
-		for _, name := range c.Restored {
-			if name == consumer {
-				return true
-			}
-		}
-		// What never got the new key still has the old one.
-		return c.Pushed[consumer].IsZero() && c.Missed[consumer] == 0 && !c.Touched
+		// While no push was even begun, every store still has the old key.
+		return slices.Contains(c.Restored, consumer) || !c.Touched
 	default:
 	}
 	if c.Purpose == rotator.PurposeRotation || c.Purpose == rotator.PurposeBootstrap {

@@ -1,7 +1,6 @@
 package telemetry_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -117,7 +116,7 @@ func TestCountingIsSafeForManyGoroutines(t *testing.T) {
 		go func() {
 			defer func() { done <- struct{}{} }()
 			for range 100 {
-				m.Observe(context.Background(), rotator.Event{Kind: rotator.EventStepFailed, User: ci})
+				m.Observe(t.Context(), rotator.Event{Kind: rotator.EventStepFailed, User: ci})
 			}
 		}()
 	}
