@@ -51,6 +51,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"aws-deny":   scriptDeny,
 		"aws-faults": scriptFaults,
 		"aws-await":  scriptAwait,
+		"await":      scriptAwaitText,
 		"exits":      scriptExits,
 		"expand":     scriptExpand,
 		"signal":     scriptSignal,
@@ -181,6 +182,29 @@ func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
 			}
 		case <-limit:
 			ts.Fatalf("within %s there was no call of %s", patience, strings.Join(args, " "))
+		}
+	}
+}
+
+// scriptAwaitText waits until a file holds a text, such as the log of a program
+// that runs in the background.
+//
+//	await FILE TEXT
+func scriptAwaitText(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: await FILE TEXT")
+	}
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for limit := time.After(patience); ; {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && strings.Contains(string(text), args[1]) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-limit:
+			ts.Fatalf("within %s %s did not hold %q: %v\n%s", patience, args[0], args[1], err, text)
 		}
 	}
 }
