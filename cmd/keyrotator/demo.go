@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"time"
 
@@ -21,9 +20,9 @@ type demonstration struct {
 	limit  time.Duration
 	serve  bool
 	listen string
-	// wire, when set, sees the calls of the demo on their way to the embedded
-	// AWS: the tests look for secrets there.
-	wire func(http.RoundTripper) http.RoundTripper
+	// made, when set, sees the world before anything happens in it: the tests
+	// look for its secrets.
+	made func(*demoWorld)
 }
 
 func newDemoCommand(c *cli) *cobra.Command {
@@ -87,11 +86,14 @@ func (c *cli) demo(ctx context.Context, d demonstration) (err error) {
 	if err != nil {
 		return usageError(fmt.Errorf("--fault: %w", err))
 	}
-	w, err := newDemoWorld(d)
+	w, err := newDemoWorld(d.users)
 	if err != nil {
 		return fmt.Errorf("set the demo up: %w", err)
 	}
 	defer func() { err = errors.Join(err, w.remove()) }()
+	if d.made != nil {
+		d.made(w)
+	}
 	for _, f := range faults {
 		w.emu.Inject(f)
 	}
@@ -113,7 +115,7 @@ func (c *cli) demoRotate(ctx context.Context, w *demoWorld, d demonstration) (er
 	}
 	s := newStage(out)
 	s.introduce(w, d)
-	crowd := startCrowd(w)
+	crowd := startCrowd(ctx, w)
 	defer crowd.stop()
 	s.signIns = crowd.counts
 	a, err := newApp(w.config, w.appOptions(s))
@@ -159,7 +161,7 @@ func (c *cli) demoServe(ctx context.Context, w *demoWorld, d demonstration) (err
 	if _, err := io.WriteString(c.stdout, w.serving(listener.URL())); err != nil {
 		return fmt.Errorf("write the output: %w", err)
 	}
-	crowd := startCrowd(w)
+	crowd := startCrowd(ctx, w)
 	defer crowd.stop()
 	s := newStage(c.stderr)
 	s.signIns = crowd.counts

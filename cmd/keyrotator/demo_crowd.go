@@ -54,9 +54,10 @@ type crowd struct {
 	n  signIns
 }
 
-// startCrowd starts one consumer for each store. Stop it.
-func startCrowd(w *demoWorld) *crowd {
-	ctx, cancel := context.WithCancel(context.Background())
+// startCrowd starts one consumer for each store. They outlive the context, since
+// a demo that is interrupted still counts them: stop them.
+func startCrowd(ctx context.Context, w *demoWorld) *crowd {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c := &crowd{wire: w.emu.Transport(), end: cancel}
 	for _, u := range w.users {
 		if u.secret != "" {
@@ -146,14 +147,11 @@ func (w *demoWorld) readSecret(u demoUser) func(context.Context) (aws.Credential
 		if err != nil {
 			return aws.Credentials{}, err
 		}
-		var value struct {
-			ID     string `json:"AWS_ACCESS_KEY_ID"`
-			Secret string `json:"AWS_SECRET_ACCESS_KEY"`
-		}
-		if json.Unmarshal([]byte(text), &value) != nil || value.ID == "" {
+		var value map[string]string
+		if json.Unmarshal([]byte(text), &value) != nil || value["AWS_ACCESS_KEY_ID"] == "" {
 			return aws.Credentials{}, errors.New("the secret holds no key")
 		}
-		return aws.Credentials{AccessKeyID: value.ID, SecretAccessKey: value.Secret}, nil
+		return aws.Credentials{AccessKeyID: value["AWS_ACCESS_KEY_ID"], SecretAccessKey: value["AWS_SECRET_ACCESS_KEY"]}, nil
 	}
 }
 

@@ -48,13 +48,13 @@ func (s *stage) Observe(_ context.Context, e rotator.Event) {
 	s.queue = append(s.queue, e)
 }
 
-func (s *stage) print(format string, args ...any) {
+func (s *stage) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.out, format, args...) // a stream that is gone has no reader
 }
 
 func (s *stage) introduce(w *demoWorld, d demonstration) {
-	s.print("%s\n", s.paint.strong("An AWS runs inside this process: IAM, STS and Secrets Manager, with real signature checks."))
-	s.print("A new key takes 0.5 to 1.5 s to work, lists are up to 0.5 s stale, a dead key works %s longer.\n\n", deadKeyGrace)
+	s.printf("%s\n", s.paint.strong("An AWS runs inside this process: IAM, STS and Secrets Manager, with real signature checks."))
+	s.printf("A new key takes 0.5 to 1.5 s to work, lists are up to 0.5 s stale, a dead key works %s longer.\n\n", deadKeyGrace)
 	s.shorten = strings.NewReplacer(w.dir+string(filepath.Separator), "", `#profile "default"`, "")
 	consumers := 0
 	for _, u := range w.users {
@@ -62,14 +62,14 @@ func (s *stage) introduce(w *demoWorld, d demonstration) {
 		consumers += strings.Count(u.stores(), " and ") + 1
 	}
 	for _, u := range w.users {
-		s.print("  %-*s  key %s, 100 days old (allowed: 90), in %s\n", s.width, u.user, short(u.key), u.stores())
+		s.printf("  %-*s  key %s, 100 days old (allowed: 90), in %s\n", s.width, u.user, short(u.key), u.stores())
 	}
-	s.print("\n%d consumers sign in 4 times a second each, with whatever their store holds.\n", consumers)
-	s.print("Graces that are days elsewhere are seconds here: overlap 2s, quiet 2s, trial 3s.\n")
+	s.printf("\n%d consumers sign in 4 times a second each, with whatever their store holds.\n", consumers)
+	s.printf("Graces that are days elsewhere are seconds here: overlap 2s, quiet 2s, trial 3s.\n")
 	if d.faults != "" {
-		s.print("%s\n", s.paint.warn("Faults: "+oneLine(d.faults)))
+		s.printf("%s\n", s.paint.warn("Faults: "+oneLine(d.faults)))
 	}
-	s.print("\n")
+	s.printf("\n")
 	s.began = time.Now()
 }
 
@@ -92,7 +92,7 @@ func (s *stage) follow(ctx context.Context, w *demoWorld, db *journal.DB, limit 
 		case <-timer.C:
 			s.draw()
 			s.wipe()
-			s.print("%s\n", s.paint.warn(fmt.Sprintf("the demo's limit of %s is reached", limit)))
+			s.printf("%s\n", s.paint.warn(fmt.Sprintf("the demo's limit of %s is reached", limit)))
 			return nil
 		case <-last:
 			s.draw()
@@ -163,13 +163,13 @@ func (s *stage) draw() {
 		failed = s.paint.bad(fmt.Sprintf("%d failed", n.Failed))
 	}
 	spin := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")[int(time.Since(s.began)/demoFrame)%10]
-	s.print("\r\x1b[K%c %5.1fs  %d sign-ins, %s   %s", spin, time.Since(s.began).Seconds(), n.Tried, failed, s.paint.quiet(strings.Join(parts, ", ")))
+	s.printf("\r\x1b[K%c %5.1fs  %d sign-ins, %s   %s", spin, time.Since(s.began).Seconds(), n.Tried, failed, s.paint.quiet(strings.Join(parts, ", ")))
 }
 
 // wipe takes the live line away.
 func (s *stage) wipe() {
 	if s.live {
-		s.print("\r\x1b[K")
+		s.printf("\r\x1b[K")
 	}
 }
 
@@ -184,7 +184,7 @@ func (s *stage) line(e rotator.Event) {
 	}
 	s.last[e.User] = text
 	s.wipe()
-	s.print("%s  %-*s  %s\n", s.paint.quiet(fmt.Sprintf("%5.1fs", max(0, e.At.Sub(s.began).Seconds()))), s.width, e.User, s.paint.toned(t, s.shorten.Replace(oneLine(text))))
+	s.printf("%s  %-*s  %s\n", s.paint.quiet(fmt.Sprintf("%5.1fs", max(0, e.At.Sub(s.began).Seconds()))), s.width, e.User, s.paint.toned(t, s.shorten.Replace(oneLine(text))))
 }
 
 // tellEvent says an event in plain words. Empty is not worth a line: the

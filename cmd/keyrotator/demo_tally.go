@@ -124,10 +124,10 @@ func (c *cli) printTally(s *stage, t tally) error {
 	}
 	for _, u := range t.Users {
 		if u.story != "" {
-			s.print("%s", s.paint.warn(u.story))
+			s.printf("%s", s.paint.warn(u.story))
 		}
 	}
-	s.print("\n")
+	s.printf("\n")
 	if err := emit(c, t, t.Users, columns); err != nil {
 		return err
 	}
@@ -135,6 +135,6 @@ func (c *cli) printTally(s *stage, t tally) error {
 	if t.SignIns.Failed > 0 {
 		text = s.paint.bad(t.SignIns.String())
 	}
-	s.print("\n%s, in %s\n", text, roughly(time.Since(s.began)))
+	s.printf("\n%s, in %s\n", text, roughly(time.Since(s.began)))
 	return nil
 }

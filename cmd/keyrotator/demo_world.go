@@ -76,7 +76,7 @@ func (u demoUser) stores() string {
 // newDemoWorld makes it all. The AWS is as slow and as untruthful as the real
 // one, scaled to the demo's policy: a new key takes a moment to work, lists are
 // stale, dead keys go on working.
-func newDemoWorld(d demonstration) (w *demoWorld, err error) {
+func newDemoWorld(users int) (w *demoWorld, err error) {
 	w = &demoWorld{emu: awsemu.New(awsemu.Options{
 		Seed:                rand.Uint64(), //nolint:gosec // these keys open nothing but this process
 		NewKeyDelay:         [2]time.Duration{500 * time.Millisecond, 1500 * time.Millisecond},
@@ -87,13 +87,10 @@ func newDemoWorld(d demonstration) (w *demoWorld, err error) {
 		Latency:             [2]time.Duration{5 * time.Millisecond, 25 * time.Millisecond},
 	})}
 	w.wire = w.emu.Transport()
-	if d.wire != nil {
-		w.wire = d.wire(w.wire)
-	}
 	if w.dir, err = os.MkdirTemp("", "keyrotator-demo-"); err != nil {
 		return nil, err
 	}
-	if err := w.furnish(d.users); err != nil {
+	if err := w.furnish(users); err != nil {
 		return nil, errors.Join(err, w.remove())
 	}
 	return w, nil

@@ -94,7 +94,7 @@ func (c *cli) history(ctx context.Context, name string, cycle int, verify bool) 
 		}
 	}
 	if verify && len(entries) > 0 {
-		c.say("verified: %d entries of %s, unbroken up to hash %s", len(entries), user, entries[len(entries)-1].Hash)
+		c.sayf("verified: %d entries of %s, unbroken up to hash %s", len(entries), user, entries[len(entries)-1].Hash)
 	}
 	h := userHistory{User: user.String(), Entries: entries, Cycles: summarise(entries)}
 	if cycle != 0 {

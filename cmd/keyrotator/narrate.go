@@ -48,6 +48,9 @@ func tell(e rotator.Entry, p rotator.Progress) (string, tone) {
 		}
 		return fmt.Sprintf("%s did not happen: %s", verbWords(e.Verb), because(e)), toneWarn
 	case rotator.KindUnclear:
+		if e.Reason == rotator.ReasonDenied || e.Reason == rotator.ReasonThrottled || e.Reason == rotator.ReasonStoreForeign {
+			return fmt.Sprintf("%s is tried again: %s", verbWords(e.Verb), because(e)), toneWarn
+		}
 		return fmt.Sprintf("%s may have happened, so its intent stays open: %s", verbWords(e.Verb), because(e)), toneWarn
 	case rotator.KindNoted:
 		return tellNote(e)

@@ -105,7 +105,7 @@ func (c *cli) rowsAsTheyAre(ctx context.Context, cfg *config.Config) ([]rotator.
 	db, err := openJournal(ctx, cfg, false)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		c.say("there is no journal yet: every user is planned as one never seen before")
+		c.sayf("there is no journal yet: every user is planned as one never seen before")
 	case err != nil:
 		return nil, global, err
 	default:

@@ -128,8 +128,8 @@ func newAdoptCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "adopt USER KEY",
 		Short: "Tell which key is the one in use",
-		Long: `Answers the question of a halt: KEY is the user's key in use. It must be listed and
-active, and no store may hold another one. An open cycle is given up; no key is
+		Long: `Answers the question of a halt: KEY is the user's key in use. It must be listed
+and active, and no store may hold another one. An open cycle is given up; no key is
 touched.` + aboutRequests,
 		Example: "  keyrotator adopt prod/ci-deployer AKIAIOSFODNN7EXAMPLE",
 		Args:    cobra.ExactArgs(2),

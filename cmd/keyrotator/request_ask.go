@@ -41,7 +41,7 @@ func (c *cli) ask(ctx context.Context, q rotator.Request, args []string, a askin
 		}
 	}
 	if a.dryRun {
-		c.say("dry run: nothing was asked for")
+		c.sayf("dry run: nothing was asked for")
 		return c.printRequest(q)
 	}
 	if danger := dangerOf(cfg, q); danger != "" {
@@ -59,7 +59,7 @@ func (c *cli) ask(ctx context.Context, q rotator.Request, args []string, a askin
 	if err := c.printRequest(q); err != nil {
 		return err
 	}
-	c.say("%s", nextOf(q))
+	c.sayf("%s", nextOf(q))
 	if !a.wait || q.User == rotator.AllUsers {
 		return nil
 	}
@@ -126,7 +126,7 @@ func (c *cli) foresee(ctx context.Context, cfg *config.Config, db *journal.DB, q
 	}
 	if len(row.Requests) > 0 {
 		last := row.Requests[len(row.Requests)-1]
-		c.say("request %d of this user is not taken up yet, this one comes after it: %s", last.Number, describeRequest(last))
+		c.sayf("request %d of this user is not taken up yet, this one comes after it: %s", last.Number, describeRequest(last))
 		return nil
 	}
 	_, configured := configOf(cfg, q.User)
@@ -167,9 +167,11 @@ func dangerOf(cfg *config.Config, q rotator.Request) string {
 	list := strings.Join(consumers, "\n")
 	switch {
 	case q.CutFirst:
-		return fmt.Sprintf("The key of %s is cut before there is a new one. Everybody who reads one of these fails until it holds the new key, and until they read it again:\n%s", q.User, list)
+		return fmt.Sprintf("The key of %s is cut before there is a new one.\n"+
+			"Everybody who reads one of these fails until it holds the new key, and until they read it again:\n%s", q.User, list)
 	case q.Emergency:
-		return fmt.Sprintf("The old key of %s is cut as soon as these hold the new one, without overlap or quiet time. Whoever does not read them again at once fails:\n%s", q.User, list)
+		return fmt.Sprintf("The old key of %s is cut as soon as these hold the new one, without overlap or quiet time.\n"+
+			"Whoever does not read them again at once fails:\n%s", q.User, list)
 	case q.Verb == rotator.RequestRollback:
 		return fmt.Sprintf("The old key of %s goes back into these, and the user is halted until you decide:\n%s", q.User, list)
 	case q.Verb == rotator.RequestEvict:

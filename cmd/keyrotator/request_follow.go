@@ -40,8 +40,13 @@ func (c *cli) follow(ctx context.Context, db *journal.DB, q rotator.Request, aft
 		select {
 		case <-ctx.Done():
 		case <-doubt.C:
-			if !f.taken {
-				c.say("nobody has taken the request up yet: is keyrotator run running?")
+			switch {
+			case !f.taken:
+				c.sayf("nobody has taken the request up yet: is keyrotator run running?")
+			case !f.due.IsZero() && c.now().Sub(f.due) > daemonPatience:
+				c.sayf("the next step was due at %s: is keyrotator run still running?", clock(f.due, c.now()))
+			default:
+				doubt.Reset(daemonPatience)
 			}
 			continue
 		case <-tick.C:
@@ -66,6 +71,7 @@ type follower struct {
 	q     rotator.Request
 	after int64
 	taken bool
+	due   time.Time // of the next step
 }
 
 // look reads on in the journal; it is done when there is nothing left to wait for.
@@ -92,6 +98,7 @@ func (f *follower) look(ctx context.Context) (done bool, err error) {
 			return true, &exitError{exitRefused, fmt.Errorf("request %d was refused: %s", f.q.Number, e.Detail)}
 		}
 	}
+	f.due = row.Due
 	f.taken = f.taken || row.Progress.Handled >= f.q.Number
 	switch {
 	case !f.taken:
@@ -121,7 +128,7 @@ func (f *follower) ended(ctx context.Context, p rotator.Progress) (bool, error) 
 		return false, nil
 	}
 	last := cycles[len(cycles)-1]
-	f.c.say("%s", last.line())
+	f.c.sayf("%s", last.line())
 	if last.End != "closed" {
 		return true, fmt.Errorf("the cycle was %s", last.End)
 	}

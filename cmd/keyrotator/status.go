@@ -136,7 +136,7 @@ func (c *cli) gatherStatus(ctx context.Context, cfg *config.Config) (fleetStatus
 	db, err := openJournal(ctx, cfg, false)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		c.say("there is no journal yet: keyrotator run makes it")
+		c.sayf("there is no journal yet: keyrotator run makes it")
 	case err != nil:
 		return all, err
 	default:

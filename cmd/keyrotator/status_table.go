@@ -11,8 +11,8 @@ import (
 	"github.com/keyrotator/keyrotator/rotator"
 )
 
-// say writes a message to stderr, where messages belong.
-func (c *cli) say(format string, args ...any) {
+// sayf writes a message to stderr, where messages belong.
+func (c *cli) sayf(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.stderr, "keyrotator: "+format+"\n", args...) // a stream that is gone has no reader
 }
 
@@ -228,13 +228,22 @@ func (u userStatus) story(now time.Time) string {
 	if u.Attempts > 1 && u.Halt == nil {
 		fmt.Fprintf(&b, "\n%s: %s (%d times in a row)\n", u.User, oneLine(sentence(u.Waiting)+": "+u.Detail), u.Attempts)
 	}
-	for _, consumer := range u.Consumers {
-		if !consumer.InSync && u.NewKey != "" {
-			fmt.Fprintf(&b, "\n%s: %s does not have the new key %s yet\n", u.User, consumer.Name, short(u.NewKey))
-		}
+	if behind := u.behind(); u.NewKey != "" && len(behind) > 0 {
+		fmt.Fprintf(&b, "\n%s: these do not have the key %s yet: %s\n", u.User, short(u.NewKey), strings.Join(behind, ", "))
 	}
 	for _, r := range u.Requests {
 		fmt.Fprintf(&b, "\n%s: request %d waits to be taken up: %s\n", u.User, r.Number, oneLine(describeRequest(r)))
 	}
 	return b.String()
+}
+
+// behind are the consumers that do not have the key they should have.
+func (u userStatus) behind() []string {
+	var names []string
+	for _, consumer := range u.Consumers {
+		if !consumer.InSync {
+			names = append(names, consumer.Name)
+		}
+	}
+	return names
 }
