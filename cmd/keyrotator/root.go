@@ -75,6 +75,7 @@ trial, delete.`,
 	root.AddCommand(
 		newRunCommand(c),
 		newDemoCommand(c),
+		newPlanCommand(c),
 		newStatusCommand(c),
 		newHistoryCommand(c),
 		newRotateCommand(c),
