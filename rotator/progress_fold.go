@@ -44,10 +44,24 @@ func (p Progress) Apply(e Entry) (Progress, error) {
 	if e.Request > next.Handled {
 		next.Handled = e.Request
 	}
-	if next.Phase != p.Phase {
+	if next.Phase.grace() != p.Phase.grace() {
 		next.Since = e.At
 	}
 	return next, nil
+}
+
+// grace is the phase whose grace runs: a cut or a delete that is intended, and
+// may yet be withdrawn, begins none. AWS throttles; a refused try must not wait
+// for a whole overlap or trial again.
+func (p Phase) grace() Phase {
+	switch p {
+	case PhaseDeactivating:
+		return PhaseOverlap
+	case PhaseDeleting:
+		return PhaseTrial
+	default:
+		return p
+	}
 }
 
 // Fold folds a whole history from nothing.
