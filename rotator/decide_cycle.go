@@ -121,12 +121,26 @@ func decideProving(now time.Time, s State) Decision {
 	}
 	// Throttling or an outage is no evidence against the key.
 	if s.Waiting == ReasonNotSignedIn && s.Attempts > 5 && now.Sub(s.Progress.Since) > c.Policy.Verify.Limit {
-		return halt(ReasonNeverProven, string(c.Keep))
+		return decideUnproven(s)
 	}
 	if next := c.SignedAt.Add(c.Policy.Verify.Spacing()); c.Signed > 0 && now.Before(next) {
 		return waitUntil(next, ReasonSpacing, "")
 	}
 	return Decision{Verb: VerbProve, Key: c.Keep, Reason: ReasonUnproven}
+}
+
+// decideUnproven gives the new key up. It may be one of long ago, when the
+// journal was restored; then the state is rebuilt from what is there.
+func decideUnproven(s State) Decision {
+	c := s.Progress.Cycle
+	if d, ok := look(s, Needs{Stores: true}, ReasonUnproven); ok {
+		return d
+	}
+	keep, _ := find(s.Live.Keys, c.Keep)
+	if _, listed := find(s.Live.Keys, c.Retire); keep.Status == Active && (listed || c.Retire == "") {
+		return halt(ReasonNeverProven, string(c.Keep))
+	}
+	return forgetOr(s, c.Consumers, ReasonNeverProven, string(c.Keep))
 }
 
 // decideRecovered goes on without a sealed secret, if the store of record has it.
@@ -223,7 +237,19 @@ func decideThirdKey(now time.Time, s State) (Decision, bool) {
 	if undistributed(s) {
 		return Decision{Verb: VerbDiscard, Key: c.Keep, Reason: ReasonThirdKey, Detail: evidence(strangers)}, true
 	}
-	return suspect(now, c.Policy.Settle, s, halt(ReasonThirdKey, evidence(s.Live.Keys))), true
+	return suspect(now, c.Policy.Settle, s, thirdKey(s)), true
+}
+
+// thirdKey answers a stranger that stays. If the cycle's own keys are not both
+// there, the journal is of another time.
+func thirdKey(s State) Decision {
+	c := s.Progress.Cycle
+	_, keeps := find(s.Live.Keys, c.Keep)
+	_, retires := find(s.Live.Keys, c.Retire)
+	if !keeps || !retires {
+		return forgetOr(s, c.Consumers, ReasonThirdKey, evidence(s.Live.Keys))
+	}
+	return halt(ReasonThirdKey, evidence(s.Live.Keys))
 }
 
 // undistributed reports that surely nobody holds the kept key: this cycle made

@@ -72,6 +72,9 @@ func decideRotate(s State, r Request, d Decision) Decision {
 func decideRollback(s State, d Decision) Decision {
 	p := s.Progress
 	d.Reason = ReasonRollback
+	if p.Cycle == nil {
+		return reject(d, "no cycle is open: the old key no longer exists")
+	}
 	switch p.Phase {
 	case PhaseProving, PhasePropagating, PhaseOverlap, PhaseDeactivating, PhaseTrial, PhaseDeleting:
 		if p.Cycle.Purpose == PurposeRotation && p.Cycle.Retire != "" {
@@ -84,7 +87,7 @@ func decideRollback(s State, d Decision) Decision {
 	case PhaseCreating:
 		return reject(d, "no new key is in use yet: there is nothing to roll back")
 	default:
-		return reject(d, "no cycle is open: the old key no longer exists")
+		return reject(d, "the cycle is in no phase that has a way back")
 	}
 }
 

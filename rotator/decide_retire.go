@@ -130,7 +130,7 @@ func strange(now time.Time, s State) (Decision, bool) {
 	c := s.Progress.Cycle
 	for _, k := range s.Live.Keys {
 		if k.ID != c.Keep && k.ID != c.Retire && !planted(plantNoRecount) {
-			return suspect(now, c.Policy.Settle, s, halt(ReasonThirdKey, evidence(s.Live.Keys))), true
+			return suspect(now, c.Policy.Settle, s, thirdKey(s)), true
 		}
 	}
 	return contradiction(now, s)

@@ -177,6 +177,9 @@ func (p *Progress) note(e Entry) error {
 		p.restartOverlap(e)
 		c.Healed = e.Date
 	case VerbRepin:
+		if e.Opening == nil {
+			return fmt.Errorf("fold new consumers that are none: %w", ErrUnreadable)
+		}
 		p.repin(e.Opening.Consumers)
 	case VerbAccept:
 		p.accept(e)
@@ -196,7 +199,7 @@ func (p *Progress) note(e Entry) error {
 // key Active and Inactive again, so the trial counts anew.
 func (p *Progress) clear(e Entry) {
 	p.Suspect = time.Time{}
-	if p.Phase == PhaseTrial || p.Phase == PhaseDeleting {
+	if p.Cycle != nil && (p.Phase == PhaseTrial || p.Phase == PhaseDeleting) {
 		p.Phase, p.Since = PhaseTrial, e.At
 		p.Cycle.Intent, p.Cycle.Inactive = nil, e.Date
 	}

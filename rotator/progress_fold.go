@@ -18,7 +18,7 @@ func (p Progress) Apply(e Entry) (Progress, error) {
 	case KindAdopted:
 		next.adopt(e)
 	case KindOpened:
-		next.open(e)
+		err = next.open(e)
 	case KindIntent:
 		err = next.intend(e)
 	case KindDone:
@@ -34,7 +34,7 @@ func (p Progress) Apply(e Entry) (Progress, error) {
 			next.Phase = PhaseRolledBack
 		}
 	case KindRequest:
-		next.request(e)
+		err = next.request(e)
 	default:
 		err = fmt.Errorf("fold entry of kind %q: %w", e.Kind, ErrUnreadable)
 	}
@@ -107,7 +107,10 @@ func (p *Progress) adopt(e Entry) {
 	p.Phase, p.Cycle, p.Halt, p.Suspect = PhaseIdle, nil, nil, time.Time{}
 }
 
-func (p *Progress) open(e Entry) {
+func (p *Progress) open(e Entry) error {
+	if e.Opening == nil {
+		return fmt.Errorf("fold the opening of nothing: %w", ErrUnreadable)
+	}
 	p.Number++
 	p.Cycle = &Cycle{Number: p.Number, Opening: *e.Opening, Request: e.Request, Opened: e.At}
 	p.Cycle.Consumers = slices.Clone(e.Opening.Consumers)
@@ -125,6 +128,7 @@ func (p *Progress) open(e Entry) {
 		p.Cycle.Inactive, p.Cycle.UseAtCut = e.Date, e.Date
 	default:
 	}
+	return nil
 }
 
 func (p *Progress) intend(e Entry) error {
@@ -224,7 +228,10 @@ func (p *Progress) withdraw() {
 }
 
 // request takes an operator's request up, or drops it with a reason.
-func (p *Progress) request(e Entry) {
+func (p *Progress) request(e Entry) error {
+	if p.Cycle == nil && (e.Verb == VerbHurry || e.Verb == VerbTurn) {
+		return fmt.Errorf("fold request %q outside a cycle: %w", e.Verb, ErrUnreadable)
+	}
 	switch e.Verb {
 	case VerbPause:
 		p.Paused = true
@@ -240,6 +247,7 @@ func (p *Progress) request(e Entry) {
 		p.Cycle.Restored, p.Cycle.Unrestored = nil, nil
 	default: // a rejected one changes nothing but Handled
 	}
+	return nil
 }
 
 func (p *Progress) resume(e Entry) {
