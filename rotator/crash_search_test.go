@@ -3,6 +3,7 @@ package rotator_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -117,11 +118,11 @@ func (s *search) run(start *rotatortest.World) {
 	for len(queue) > 0 && s.failed < 3 {
 		n := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		print := n.w.Fingerprint()
-		if best, ok := s.seen[print]; ok && best <= n.used+1 {
+		mark := n.w.Fingerprint()
+		if best, ok := s.seen[mark]; ok && best <= n.used+1 {
 			continue
 		}
-		s.seen[print] = n.used + 1
+		s.seen[mark] = n.used + 1
 		if !s.ends(n) {
 			continue
 		}
@@ -134,7 +135,7 @@ func (s *search) expand(n node) []node {
 	var next []node
 	add := func(w *rotatortest.World, used int, event string) {
 		s.steps++
-		m := node{w, used, append(n.way[:len(n.way):len(n.way)], event)}
+		m := node{w, used, append(slices.Clip(n.way), event)}
 		if len(w.Violated) > 0 {
 			s.fail(m, strings.Join(w.Violated, "; "))
 			return
@@ -199,11 +200,11 @@ func (s *search) ends(n node) bool {
 	w := n.w.Clone()
 	var way []string
 	for range 400 {
-		print := w.Fingerprint()
-		if s.ending[print] {
+		mark := w.Fingerprint()
+		if s.ending[mark] {
 			break
 		}
-		way = append(way, print)
+		way = append(way, mark)
 		awake := w.Idle()
 		if p := w.Progress(); p.Halt != nil && len(w.Row().Requests) == 0 {
 			if _, ok := rotator.Advise(p.Halt.Reason, w.Row().User); !ok {
@@ -229,8 +230,8 @@ func (s *search) ends(n node) bool {
 			return false
 		}
 	}
-	for _, print := range way {
-		s.ending[print] = true
+	for _, mark := range way {
+		s.ending[mark] = true
 	}
 	return true
 }

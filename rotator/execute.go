@@ -91,7 +91,7 @@ func (r *Rotator) tripIfTooMany(ctx context.Context) error {
 		return nil
 	}
 	_, err = r.deps.Journal.Append(ctx, Request{
-		User: AllUsers, Verb: RequestTrip, At: r.now(), By: "keyrotator",
+		User: AllUsers(), Verb: RequestTrip, At: r.now(), By: "keyrotator",
 		Why: fmt.Sprintf("%d users were halted within %s", recent, breaker.Within),
 	})
 	if err != nil {

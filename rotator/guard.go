@@ -17,14 +17,16 @@ type Modes struct {
 
 // guards are the filters in the order in which they are asked; the first that
 // objects gives the reason that people see.
-var guards = []func(time.Time, Modes, State, Decision) (Decision, bool){
-	guardObserveOnly, guardPause, guardBreaker, guardNoDelete, guardCalendar,
+func guards() []func(time.Time, Modes, State, Decision) (Decision, bool) {
+	return []func(time.Time, Modes, State, Decision) (Decision, bool){
+		guardObserveOnly, guardPause, guardBreaker, guardNoDelete, guardCalendar,
+	}
 }
 
 // Guard passes a decision through the safety modes. Each is a pure filter: it
 // lets the decision stand or turns it into a wait, and never into another act.
 func Guard(now time.Time, modes Modes, s State, d Decision) Decision {
-	for _, guard := range guards {
+	for _, guard := range guards() {
 		if held, objects := guard(now, modes, s, d); objects {
 			return held
 		}

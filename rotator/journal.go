@@ -106,7 +106,7 @@ const (
 
 // AllUsers is the pseudo-user whose requests hold for everybody: pause,
 // resume and the breaker.
-var AllUsers = User{Account: "*", Name: "*"}
+func AllUsers() User { return User{Account: "*", Name: "*"} }
 
 // Request is what an operator asked for. Requests are numbered by the journal.
 type Request struct {

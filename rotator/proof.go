@@ -44,7 +44,7 @@ func Authorise(s State, d Decision) (Proof, error) {
 	if !d.Verb.Destructive() || s.Live == nil || s.Progress.Cycle == nil {
 		return Proof{}, fmt.Errorf("%s: %w", d.Verb, ErrNotProven)
 	}
-	for _, check := range checks {
+	for _, check := range checks() {
 		if d.Verb == VerbDeactivate && cutsFirst(s) && check.waivedByCutFirst {
 			continue
 		}
@@ -73,25 +73,28 @@ type check struct {
 	holds            func(State, Decision) bool
 }
 
-var checks = []check{
-	{"the look was complete and dated by AWS", false, false, func(s State, _ Decision) bool {
-		return s.Live.Trouble.None() && !s.Live.Date.IsZero() && s.Live.Needs.Keys
-	}},
-	{"the user is named", false, false, func(s State, _ Decision) bool { return s.User.Valid() }},
-	{"the key is not the one this program signs with", false, false, func(s State, d Decision) bool {
-		return d.Key != "" && d.Key != s.OwnKey
-	}},
-	{"the key is the recorded one", false, false, isRecorded},
-	{"the key is listed with the expected status", false, false, hasStatus},
-	{"no other key is there", true, true, func(s State, _ Decision) bool { return len(s.Live.Keys) == 2 }},
-	{"the kept key is another, Active and newer", true, true, keepsAnother},
-	{"the kept key has just signed in as this user", true, true, signsIn},
-	{"every required consumer holds the kept key", true, true, everyoneHasIt},
-	{"the key is known unused for the quiet time", true, true, isQuiet},
-	{"the grace has passed on AWS's clock", true, true, gracePassed},
-	{"no store was ever to hold the key", true, false, func(s State, d Decision) bool {
-		return d.Verb != VerbDiscard || undistributed(s)
-	}},
+// checks are the conditions in the order in which they are asked.
+func checks() []check {
+	return []check{
+		{"the look was complete and dated by AWS", false, false, func(s State, _ Decision) bool {
+			return s.Live.Trouble.None() && !s.Live.Date.IsZero() && s.Live.Needs.Keys
+		}},
+		{"the user is named", false, false, func(s State, _ Decision) bool { return s.User.Valid() }},
+		{"the key is not the one this program signs with", false, false, func(s State, d Decision) bool {
+			return d.Key != "" && d.Key != s.OwnKey
+		}},
+		{"the key is the recorded one", false, false, isRecorded},
+		{"the key is listed with the expected status", false, false, hasStatus},
+		{"no other key is there", true, true, func(s State, _ Decision) bool { return len(s.Live.Keys) == 2 }},
+		{"the kept key is another, Active and newer", true, true, keepsAnother},
+		{"the kept key has just signed in as this user", true, true, signsIn},
+		{"every required consumer holds the kept key", true, true, everyoneHasIt},
+		{"the key is known unused for the quiet time", true, true, isQuiet},
+		{"the grace has passed on AWS's clock", true, true, gracePassed},
+		{"no store was ever to hold the key", true, false, func(s State, d Decision) bool {
+			return d.Verb != VerbDiscard || undistributed(s)
+		}},
+	}
 }
 
 func isRecorded(s State, d Decision) bool {

@@ -35,10 +35,9 @@ func (s *step) policy() Policy {
 // decide asks Decide, looking at the world as often as it wants.
 func (s *step) decide(ctx context.Context) Decision {
 	ctx = WithTally(ctx, s.tally)
-	d := Decision{}
 	for range mostLooks {
 		now := s.r.now()
-		d = Guard(now, s.modes, s.state, Decide(now, s.target.Policy, s.state))
+		d := Guard(now, s.modes, s.state, Decide(now, s.target.Policy, s.state))
 		if d.Verb != VerbObserve {
 			return d
 		}

@@ -35,7 +35,7 @@ func (c *cli) ask(ctx context.Context, q rotator.Request, args []string, a askin
 	}
 	defer func() { _ = db.Close() }() // every write was confirmed on its own
 	q.By, q.Why, q.At = operator(), a.why, c.now()
-	if q.User != rotator.AllUsers {
+	if q.User != rotator.AllUsers() {
 		if err := c.foresee(ctx, cfg, db, q); err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (c *cli) ask(ctx context.Context, q rotator.Request, args []string, a askin
 		return err
 	}
 	c.sayf("%s", nextOf(q))
-	if !a.wait || q.User == rotator.AllUsers {
+	if !a.wait || q.User == rotator.AllUsers() {
 		return nil
 	}
 	return c.follow(ctx, db, q, before, a.timeout)
@@ -76,7 +76,7 @@ func address(q *rotator.Request, args []string, all bool) error {
 	case all && len(args) > 0:
 		return errors.New("name a user or say --all, not both")
 	case all:
-		q.User = rotator.AllUsers
+		q.User = rotator.AllUsers()
 		return nil
 	case len(args) == 0:
 		return errors.New("name a user, or say --all")
@@ -185,9 +185,9 @@ func dangerOf(cfg *config.Config, q rotator.Request) string {
 func nextOf(q rotator.Request) string {
 	follow := "; follow it with: keyrotator status " + q.User.String()
 	switch {
-	case q.User == rotator.AllUsers && q.Verb == rotator.RequestPause:
+	case q.User == rotator.AllUsers() && q.Verb == rotator.RequestPause:
 		return "all users are paused from their next step on; to go on: keyrotator resume --all"
-	case q.User == rotator.AllUsers:
+	case q.User == rotator.AllUsers():
 		return "the pause of all users is over and the breaker closed, from their next step on"
 	case q.CutFirst:
 		return "the daemon cuts the old key and then makes the new one" + follow
@@ -208,7 +208,7 @@ func nextOf(q rotator.Request) string {
 // describeRequest is a request in words.
 func describeRequest(q rotator.Request) string {
 	text := q.Verb + " " + q.User.String()
-	if q.User == rotator.AllUsers {
+	if q.User == rotator.AllUsers() {
 		text = q.Verb + " all users"
 	}
 	if q.Key != "" {

@@ -162,7 +162,7 @@ func (c *cli) gatherStatus(ctx context.Context, cfg *config.Config) (fleetStatus
 		}
 	}
 	for name, row := range rows {
-		if row.User == rotator.AllUsers {
+		if row.User == rotator.AllUsers() {
 			continue
 		}
 		u, known := configured[name]

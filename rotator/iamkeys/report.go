@@ -28,8 +28,7 @@ func (k *Keyring) Inspect(ctx context.Context) (rotator.Report, error) {
 		return rotator.Report{}, x.fail(what, err)
 	}
 	out, err := k.iam.GetCredentialReport(ctx, &iam.GetCredentialReportInput{}, x.read)
-	var pending *types.CredentialReportNotReadyException
-	if errors.As(err, &pending) {
+	if _, pending := errors.AsType[*types.CredentialReportNotReadyException](err); pending {
 		return rotator.Report{}, fmt.Errorf("%s: it is still being made: %w", what, rotator.ErrThrottled)
 	}
 	if err != nil {

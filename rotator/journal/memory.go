@@ -146,7 +146,7 @@ func (m *Memory) Due(ctx context.Context, now time.Time, limit int) ([]rotator.U
 	waiting := map[rotator.User]bool{}
 	for _, q := range m.requests {
 		r := m.users[q.User].record
-		if q.User == rotator.AllUsers || q.Number <= r.handled || r.lease != 0 || r.readable() != nil {
+		if q.User == rotator.AllUsers() || q.Number <= r.handled || r.lease != 0 || r.readable() != nil {
 			continue
 		}
 		waiting[q.User] = true
@@ -195,7 +195,7 @@ func (m *Memory) Global(ctx context.Context) (rotator.Global, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	g := globally(m.requestsFor(rotator.AllUsers, 0))
+	g := globally(m.requestsFor(rotator.AllUsers(), 0))
 	for _, f := range m.users {
 		for _, l := range f.history {
 			if l.kind == rotator.KindHalted && l.at != 0 && l.at.time().After(g.Resumed) {

@@ -15,7 +15,7 @@ const haltsLimit = 1000
 
 // checkRequest tells whether a request may be appended.
 func checkRequest(q rotator.Request) error {
-	all := q.User == rotator.AllUsers
+	all := q.User == rotator.AllUsers()
 	switch q.Verb {
 	case rotator.RequestPause, rotator.RequestResume:
 	case rotator.RequestTrip:

@@ -25,7 +25,7 @@ func (db *DB) Append(ctx context.Context, request rotator.Request) (rotator.Requ
 	u := request.User
 	err = db.update(ctx, func(tx *sql.Tx) error {
 		query := "INSERT INTO requests (account, name, verb, pending, at, body) VALUES (?, ?, ?, ?, ?, ?) RETURNING number"
-		return tx.QueryRowContext(ctx, db.dialect.bind(query), u.Account, u.Name, request.Verb, bit(u != rotator.AllUsers),
+		return tx.QueryRowContext(ctx, db.dialect.bind(query), u.Account, u.Name, request.Verb, bit(u != rotator.AllUsers()),
 			nullable(stampOf(request.At)), string(text)).Scan(&request.Number)
 	})
 	if err != nil {
@@ -40,7 +40,7 @@ func (db *DB) Global(ctx context.Context) (rotator.Global, error) {
 	err := db.view(ctx, func(tx *sql.Tx) error {
 		var since int64
 		query := "SELECT COALESCE(MAX(number), 0) FROM requests WHERE account = ? AND name = ? AND verb = ?"
-		all := rotator.AllUsers
+		all := rotator.AllUsers()
 		if err := tx.QueryRowContext(ctx, db.dialect.bind(query), all.Account, all.Name, rotator.RequestResume).Scan(&since); err != nil {
 			return err
 		}

@@ -89,6 +89,9 @@ INSERT INTO users SELECT 'prod', 'user-' || i, 'idle', 1, i % 10 = 0, i * 100000
 		t.Fatal(plans, err)
 	}
 	for query, plan := range plans {
+		if strings.Contains(query, "opened = ?") && !strings.Contains(plan[0], "(opened=? AND due") {
+			t.Errorf("%s\nreads more of its index than it returns: %s", query, plan[0])
+		}
 		for _, step := range plan {
 			scans := strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "requests_pending") && !strings.Contains(step, "users_lease")
 			if scans || strings.Contains(step, "TEMP B-TREE FOR ORDER BY") {

@@ -22,7 +22,7 @@ func (w *World) row() rotator.Row {
 func (w *World) checkIntent(verb rotator.Verb, key rotator.KeyID) {
 	c := w.row().Progress.Cycle
 	if c == nil || c.Intent == nil || c.Intent.Verb != verb || c.Intent.Key != key {
-		w.violate("I4: %s %s without its intent in the journal", verb, key)
+		w.violatef("I4: %s %s without its intent in the journal", verb, key)
 	}
 }
 
@@ -31,7 +31,7 @@ func (w *World) checkIntent(verb rotator.Verb, key rotator.KeyID) {
 func (w *World) checkPut(p Place, c store.Credential) {
 	id := rotator.KeyID(c.KeyID())
 	if !w.live(c) {
-		w.violate("I4: %s is given %s, which does not sign in", p.Name, id)
+		w.violatef("I4: %s is given %s, which does not sign in", p.Name, id)
 	}
 	if _, sealed := w.row().Sealed[id]; sealed {
 		return
@@ -41,34 +41,34 @@ func (w *World) checkPut(p Place, c store.Credential) {
 			return
 		}
 	}
-	w.violate("I4: %s is given %s, whose secret is nowhere else", p.Name, id)
+	w.violatef("I4: %s is given %s, whose secret is nowhere else", p.Name, id)
 }
 
 // checkCut is I2 and I3 for a deactivation.
 func (w *World) checkCut(k Key) {
 	if k.Foreign && !w.Named[k.ID] {
-		w.violate("I2: %s of a person is cut", k.ID)
+		w.violatef("I2: %s of a person is cut", k.ID)
 	}
 	if w.Waived {
 		return
 	}
 	if !k.Given && k.ID != "AKIA0001" && w.Now.Sub(k.Created) < w.Policy.Quiet {
-		w.violate("I2: the orphan %s is cut %s after it was made", k.ID, w.Now.Sub(k.Created))
+		w.violatef("I2: the orphan %s is cut %s after it was made", k.ID, w.Now.Sub(k.Created))
 	}
 	for _, p := range w.Places {
 		switch {
 		case rotator.KeyID(p.Held.KeyID()) == k.ID:
-			w.violate("I3: %s is cut while %s holds it", k.ID, p.Name)
+			w.violatef("I3: %s is cut while %s holds it", k.ID, p.Name)
 		case rotator.KeyID(p.Reader.KeyID()) == k.ID:
-			w.violate("I3: %s is cut while the consumer of %s has it", k.ID, p.Name)
+			w.violatef("I3: %s is cut while the consumer of %s has it", k.ID, p.Name)
 		case !w.live(p.Held):
-			w.violate("I3: %s is cut while %s holds no live key", k.ID, p.Name)
+			w.violatef("I3: %s is cut while %s holds no live key", k.ID, p.Name)
 		case w.Now.Sub(p.Written) < w.Policy.Overlap && w.held(p, k.ID):
-			w.violate("I3: %s is cut %s after %s was written", k.ID, w.Now.Sub(p.Written), p.Name)
+			w.violatef("I3: %s is cut %s after %s was written", k.ID, w.Now.Sub(p.Written), p.Name)
 		}
 	}
 	if !k.LastUse.IsZero() && w.Now.Sub(k.LastUse) < w.Policy.Quiet {
-		w.violate("I3: %s is cut %s after its last use", k.ID, w.Now.Sub(k.LastUse))
+		w.violatef("I3: %s is cut %s after its last use", k.ID, w.Now.Sub(k.LastUse))
 	}
 }
 
@@ -88,17 +88,17 @@ func (w *World) held(p Place, id rotator.KeyID) bool { return rotator.KeyID(p.Pr
 // checkDelete is I2 and I3 for a deletion.
 func (w *World) checkDelete(k Key) {
 	if k.Foreign && !w.Named[k.ID] {
-		w.violate("I2: %s of a person is deleted", k.ID)
+		w.violatef("I2: %s of a person is deleted", k.ID)
 	}
 	if k.Status != rotator.Inactive {
-		w.violate("I3: %s is deleted while it is %s", k.ID, k.Status)
+		w.violatef("I3: %s is deleted while it is %s", k.ID, k.Status)
 	}
 	if w.Now.Sub(k.InactiveSince) < w.Policy.Trial {
-		w.violate("I3: %s is deleted %s after its cut", k.ID, w.Now.Sub(k.InactiveSince))
+		w.violatef("I3: %s is deleted %s after its cut", k.ID, w.Now.Sub(k.InactiveSince))
 	}
 	for _, p := range w.Places {
 		if rotator.KeyID(p.Held.KeyID()) == k.ID {
-			w.violate("I3: %s is deleted while %s holds it", k.ID, p.Name)
+			w.violatef("I3: %s is deleted while %s holds it", k.ID, p.Name)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func (w *World) checkDelete(k Key) {
 // no store was ever given it.
 func (w *World) checkDiscard(k Key) {
 	if k.Foreign || k.Given || k.ID == "AKIA0001" {
-		w.violate("I2: %s is discarded, and somebody may hold it", k.ID)
+		w.violatef("I2: %s is discarded, and somebody may hold it", k.ID)
 	}
 }
 
@@ -125,7 +125,7 @@ func (w *World) CheckSecrets() {
 			sealed = sealed || other.Readable && other.Held.Equal(p.Held)
 		}
 		if !sealed && !w.Bereft {
-			w.violate("I4: the secret of %s in %s is lost", id, p.Name)
+			w.violatef("I4: the secret of %s in %s is lost", id, p.Name)
 		}
 	}
 }
@@ -139,6 +139,6 @@ func (w *World) CheckQuota() {
 		}
 	}
 	if ours > 2 {
-		w.violate("I2: %d keys of our making", ours)
+		w.violatef("I2: %d keys of our making", ours)
 	}
 }

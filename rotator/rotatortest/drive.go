@@ -100,6 +100,6 @@ type leakWatch struct{ w *World }
 
 func (l *leakWatch) Observe(_ context.Context, e rotator.Event) {
 	if shown := fmt.Sprintf("%+v", e); strings.Contains(shown, SecretPrefix) {
-		l.w.violate("I5: an event shows a secret: %s", e.Kind)
+		l.w.violatef("I5: an event shows a secret: %s", e.Kind)
 	}
 }

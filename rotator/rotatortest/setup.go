@@ -69,7 +69,7 @@ func (w *World) Uses(id rotator.KeyID) { w.key(id).LastUse = w.Now }
 
 // AsksAll appends a request that holds for all users.
 func (w *World) AsksAll(verb string) {
-	_, err := w.Journal.Append(context.Background(), rotator.Request{User: rotator.AllUsers, Verb: verb, At: w.Local()})
+	_, err := w.Journal.Append(context.Background(), rotator.Request{User: rotator.AllUsers(), Verb: verb, At: w.Local()})
 	if err != nil {
 		panic(err) // memory takes every request
 	}

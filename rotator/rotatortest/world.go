@@ -134,7 +134,7 @@ func (w *World) live(c store.Credential) bool {
 	return k != nil && k.Status == rotator.Active && k.Secret == c.RevealSecret()
 }
 
-func (w *World) violate(format string, args ...any) {
+func (w *World) violatef(format string, args ...any) {
 	w.Violated = append(w.Violated, fmt.Sprintf(format, args...))
 }
 
@@ -165,7 +165,7 @@ func (w *World) SignInAll() {
 			continue
 		}
 		if !w.Broken[rotator.KeyID(p.Reader.KeyID())] {
-			w.violate("I1: the consumer of %s does not sign in with %s", p.Name, p.Reader.KeyID())
+			w.violatef("I1: the consumer of %s does not sign in with %s", p.Name, p.Reader.KeyID())
 		}
 		p.Reader = p.Held
 	}

@@ -86,6 +86,9 @@ func isolated(t *testing.T, j Journal) {
 	scribble(row)
 	scribble(want)
 	sealed[1] = 'X'
+	if row.Sealed["AKIANEW"][1] == 'X' {
+		t.Error("the saved row shares its sealed bytes with the change")
+	}
 	got := claim(t, j, alice, "c", start)
 	var kept rotator.Row
 	if err := json.Unmarshal(text, &kept); err != nil {
@@ -191,7 +194,7 @@ func badClaims(t *testing.T, j Journal) {
 			_, err := j.Claim(t.Context(), rotator.User{Account: "prod"}, "a", start, lease)
 			return err
 		},
-		"all users": func() error { _, err := j.Claim(t.Context(), rotator.AllUsers, "a", start, lease); return err },
+		"all users": func() error { _, err := j.Claim(t.Context(), rotator.AllUsers(), "a", start, lease); return err },
 		"no owner":  func() error { _, err := j.Claim(t.Context(), alice, "", start, lease); return err },
 		"no lease":  func() error { _, err := j.Claim(t.Context(), alice, "a", start, 0); return err },
 	} {

@@ -57,10 +57,10 @@ func badRequests(t *testing.T, j Journal) {
 		"an unknown verb":        {User: alice, Verb: "explode"},
 		"no user":                {Verb: rotator.RequestPause},
 		"no name":                {User: rotator.User{Account: "prod"}, Verb: rotator.RequestPause},
-		"rotate everybody":       {User: rotator.AllUsers, Verb: rotator.RequestRotate},
+		"rotate everybody":       {User: rotator.AllUsers(), Verb: rotator.RequestRotate},
 		"the breaker of one":     {User: alice, Verb: rotator.RequestTrip},
 		"a time without a form":  {User: alice, Verb: rotator.RequestPause, At: time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)},
-		"adopt a key of no user": {User: rotator.AllUsers, Verb: rotator.RequestAdopt, Key: "AKIA1"},
+		"adopt a key of no user": {User: rotator.AllUsers(), Verb: rotator.RequestAdopt, Key: "AKIA1"},
 	} {
 		if _, err := j.Append(t.Context(), q); err == nil {
 			t.Errorf("%s: accepted", name)
@@ -78,7 +78,7 @@ func global(t *testing.T, j Journal) {
 	}
 	all := func(verb string, at time.Time) {
 		t.Helper()
-		ask(t, j, rotator.Request{User: rotator.AllUsers, Verb: verb, At: at})
+		ask(t, j, rotator.Request{User: rotator.AllUsers(), Verb: verb, At: at})
 	}
 	want("at first", rotator.Global{})
 	ask(t, j, rotator.Request{User: alice, Verb: rotator.RequestPause, At: start})
@@ -104,7 +104,7 @@ func halts(t *testing.T, j Journal) {
 	if got := must[rotator.Global](t)(j.Global(t.Context())).Halts; len(got) != 2 || !got[0].Equal(start.Add(time.Hour)) || !got[1].Equal(start.Add(2*time.Hour)) {
 		t.Errorf("halts: %v", got)
 	}
-	ask(t, j, rotator.Request{User: rotator.AllUsers, Verb: rotator.RequestResume, At: start.Add(time.Hour)})
+	ask(t, j, rotator.Request{User: rotator.AllUsers(), Verb: rotator.RequestResume, At: start.Add(time.Hour)})
 	if got := must[rotator.Global](t)(j.Global(t.Context())).Halts; len(got) != 1 || !got[0].Equal(start.Add(2*time.Hour)) {
 		t.Errorf("halts since the resume: %v", got)
 	}

@@ -72,7 +72,7 @@ func dueRequests(t *testing.T, j Journal) {
 	q := must[rotator.Request](t)(j.Append(t.Context(), rotator.Request{User: alice, Verb: rotator.RequestRotate, At: start.Add(-time.Minute)}))
 	must[rotator.Request](t)(j.Append(t.Context(), rotator.Request{User: alice, Verb: rotator.RequestPause, At: start}))
 	must[rotator.Request](t)(j.Append(t.Context(), rotator.Request{User: user("new"), Verb: rotator.RequestPause, At: start}))
-	must[rotator.Request](t)(j.Append(t.Context(), rotator.Request{User: rotator.AllUsers, Verb: rotator.RequestPause, At: start}))
+	must[rotator.Request](t)(j.Append(t.Context(), rotator.Request{User: rotator.AllUsers(), Verb: rotator.RequestPause, At: start}))
 	wantDue(t, j, start, 10, time.Time{}, "open", "idle", "alice", "new")
 
 	row := claim(t, j, alice, "a", start)
@@ -119,7 +119,7 @@ func register(t *testing.T, j Journal) {
 	if row.Progress.Phase != rotator.PhaseUnseen || !row.Due.Equal(start) {
 		t.Errorf("a registered user: %+v", row)
 	}
-	if err := j.Register(ctx, rotator.AllUsers, start); err == nil {
+	if err := j.Register(ctx, rotator.AllUsers(), start); err == nil {
 		t.Error("all users were registered as one")
 	}
 }
@@ -159,5 +159,13 @@ func wake(t *testing.T, j Journal) {
 	row.Due = start.Add(time.Hour)
 	if row = save(t, j, row, rotator.Change{Release: true}); !row.Due.Equal(start.Add(time.Hour)) {
 		t.Errorf("a wake before the step held its due time at %s", row.Due)
+	}
+
+	claim(t, j, alice, "dies", start)
+	wakeUp("alice", start)
+	row = claim(t, j, alice, "a", start.Add(lease))
+	row.Due = start.Add(time.Hour)
+	if row = save(t, j, row, rotator.Change{Release: true}); !row.Due.Equal(start.Add(time.Hour)) {
+		t.Errorf("a wake during the step of a dead owner held the due time of the next at %s", row.Due)
 	}
 }
