@@ -14,7 +14,7 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 const (
@@ -126,12 +126,13 @@ func (c *crowd) count(ctx context.Context, who, key string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.n.Tried++
-	var answer smithy.APIError
+	var answer *smithyhttp.ResponseError
+	refused := errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusForbidden
 	switch {
 	case err == nil:
-	case key != "" && (!errors.As(err, &answer) || answer.ErrorFault() == smithy.FaultServer || answer.ErrorCode() == "Throttling"):
+	case key != "" && !refused:
 		c.n.Unanswered++
-	default:
+	default: // the key was refused, or the store held none
 		c.n.Failed++
 		if c.n.First == "" {
 			c.n.First = fmt.Sprintf("%s with key %s at %s: %v", who, key, time.Now().Format(time.TimeOnly), err)
