@@ -22,6 +22,7 @@ no-heal                      ./rotator          TestNoDriftBreaksAConsumer
 secret-not-sealed            ./rotator          TestACleanCycleReplacesTheKey
 unknown-use-is-unused        ./rotator          TestAnUnknownLastUseIsNeverTakenForUnused
 no-recount                   ./rotator          TestAThirdKeyFromTheQuotaRace
+local-clock-for-graces       ./rotator          TestAJumpOfTheLocalClockShortensNoGrace
 retry-create                 ./rotator/iamkeys  TestCreateIsOneCallOnTheWireWhateverHappens
 '
 
