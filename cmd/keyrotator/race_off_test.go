@@ -1,0 +1,6 @@
+//go:build !race
+
+package main
+
+// raceDetector tells that this test binary runs several times slower.
+const raceDetector = false
