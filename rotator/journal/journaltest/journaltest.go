@@ -46,7 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) Journal) {
 		{"a save with the right version and another owner writes nothing", wrongOwner},
 		{"a save after the release writes nothing", afterRelease},
 		{"a claim without owner, lease or valid user is refused", badClaims},
-		{"a save that fails leaves row, history and custody as they were", atomic},
+		{"a save that fails leaves row, history and custody as they were", wholeSave},
 		{"history is chained from the first entry", chained},
 		{"history is read in pages", pages},
 		{"the sealed secrets of a user are put, kept and erased", custody},
