@@ -19,7 +19,7 @@ type Schedule interface {
 // At each tick of sweep, every user that deviates from the journal is looked
 // at; nil means never.
 func (r *Rotator) Run(ctx context.Context, sweep Schedule) error {
-	l := &loop{r: r, slots: make(chan struct{}, r.opts.Workers), busy: map[User]bool{}, look: map[User]bool{}, freed: make(chan struct{}, 1)}
+	l := &loop{r: r, slots: make(chan struct{}, r.opts.Workers), busy: map[User]bool{}, look: map[User]bool{}, rest: map[User]time.Time{}, freed: make(chan struct{}, 1)}
 	defer l.steps.Wait()
 	var tick time.Time
 	for {
@@ -59,6 +59,11 @@ type loop struct {
 	mu   sync.Mutex
 	busy map[User]bool
 	look map[User]bool // asked for by a sweep
+	// rest tells until when a user is left alone whose step changed nothing: it
+	// may be due again at once, because of a request that has to wait or a
+	// journal that fails. Unlike the program's clock, these instants are
+	// monotonic.
+	rest map[User]time.Time
 }
 
 // sweep finds, account by account and beside the steps, the users that deviate
@@ -122,11 +127,12 @@ func (l *loop) swept(most int) []User {
 func (l *loop) take(user User) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy[user] {
+	if l.busy[user] || time.Now().Before(l.rest[user]) {
 		return false
 	}
 	select {
 	case l.slots <- struct{}{}:
+		delete(l.rest, user)
 		l.busy[user] = true
 		return true
 	default:
@@ -140,16 +146,20 @@ func (l *loop) start(ctx context.Context, user User) {
 	delete(l.look, user)
 	l.mu.Unlock()
 	l.steps.Go(func() {
-		defer l.release(user)
-		if _, err := l.r.Step(ctx, user, look); err != nil && !errors.Is(err, ErrClaimed) && ctx.Err() == nil {
+		d, err := l.r.Step(ctx, user, look)
+		defer l.release(user, err != nil || d.Verb == VerbWait)
+		if err != nil && !errors.Is(err, ErrClaimed) && ctx.Err() == nil {
 			l.r.deps.Observer.Observe(ctx, Event{Kind: EventStepFailed, At: l.r.now(), User: user, Err: err})
 		}
 	})
 }
 
-func (l *loop) release(user User) {
+func (l *loop) release(user User, rests bool) {
 	l.mu.Lock()
 	delete(l.busy, user)
+	if rests {
+		l.rest[user] = time.Now().Add(l.r.opts.Poll)
+	}
 	l.mu.Unlock()
 	<-l.slots
 	select {

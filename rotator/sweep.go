@@ -85,13 +85,19 @@ func (r *Rotator) deviants(ctx context.Context, account string) ([]User, error) 
 	if err != nil {
 		return nil, fmt.Errorf("list the journal's users: %w", err)
 	}
+	global, err := r.deps.Journal.Global(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask what holds for all users: %w", err)
+	}
 	var users []User
 	for _, row := range rows {
 		if _, configured := fleet.Targets[row.User]; !configured || row.User.Account != account {
 			continue
 		}
 		blind := inspector == nil || inspectErr != nil
-		if blind && row.Progress.Phase == PhaseIdle || !blind && row.Progress.Deviates(report, row.User.Name) {
+		// Nobody else wakes those whom a pause or the breaker held, once all are resumed.
+		held := row.Waiting == ReasonPausedAll && !global.Paused || row.Waiting == ReasonBreaker && !global.Tripped
+		if held || blind && row.Progress.Phase == PhaseIdle || !blind && row.Progress.Deviates(report, row.User.Name) {
 			users = append(users, row.User)
 		}
 	}
