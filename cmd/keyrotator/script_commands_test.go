@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"maps"
 	"path/filepath"
@@ -20,7 +21,7 @@ import (
 // the command step makes.
 func TestOperatorScripts(t *testing.T) {
 	commands := scriptCommands()
-	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){"step": scriptStep})
+	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){"step": scriptStep, "tamper": scriptTamper})
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "operator"), Setup: scriptSetup, Cmds: commands,
 		RequireExplicitExec: true, RequireUniqueNames: true,
@@ -68,5 +69,22 @@ func scriptStep(ts *testscript.TestScript, _ bool, args []string) {
 		case <-ctx.Done():
 			ts.Check(errors.Join(err, ctx.Err()))
 		}
+	}
+}
+
+// scriptTamper changes one row of the history behind the program's back.
+//
+//	tamper SEQ
+func scriptTamper(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: tamper SEQ")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs("journal.db"))
+	ts.Check(err)
+	defer func() { ts.Check(db.Close()) }()
+	done, err := db.ExecContext(context.Background(), "UPDATE history SET body = replace(body, 'intent', 'noted') WHERE seq = ?", args[0])
+	ts.Check(err)
+	if n, err := done.RowsAffected(); n != 1 || err != nil {
+		ts.Fatalf("%d rows were changed: %v", n, err)
 	}
 }
