@@ -11,7 +11,7 @@ import (
 	"github.com/keyrotator/keyrotator/rotator"
 )
 
-// ErrTampered: the history of a user is not the one that was written.
+// ErrTampered tells that a history is not the one that was written.
 var ErrTampered = errors.New("the history was changed after it was written")
 
 // Hash is the hash of one history row; the zero value stands before the first.

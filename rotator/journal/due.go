@@ -115,7 +115,8 @@ func (db *DB) Register(ctx context.Context, user rotator.User, due time.Time) er
 	}
 	err := db.update(ctx, func(tx *sql.Tx) error {
 		r := record{user: user, due: stampOf(due), version: 1}
-		_, err := db.exec(ctx, tx, "INSERT INTO users ("+recordColumns+") VALUES (?, ?, '', 0, 0, ?, NULL, ?, '', NULL, 0, 0, ?, '') ON CONFLICT (account, name) DO UPDATE SET due = excluded.due WHERE users.due IS NULL AND users.body = ''",
+		_, err := db.exec(ctx, tx, "INSERT INTO users ("+recordColumns+`) VALUES (?, ?, '', 0, 0, ?, NULL, ?, '', NULL, 0, 0, ?, '')
+ON CONFLICT (account, name) DO UPDATE SET due = excluded.due WHERE users.due IS NULL AND users.body = ''`,
 			user.Account, user.Name, nullable(r.due), r.version, r.hash[:])
 		return err
 	})

@@ -25,7 +25,7 @@ func explain(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	advice := ""
+	var advice string
 	switch e.Code() & 0xff {
 	case codes.SQLITE_FULL:
 		advice = "the disk is full: free space, the step will be tried again"

@@ -1,7 +1,6 @@
 package journal_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"os"
@@ -124,20 +123,29 @@ func dump(t *testing.T, db *journal.DB) map[string][]string {
 		"users": "name || version || owner || handled || last_seq || body", "history": "seq || body",
 		"sealed": "key || hex(bytes)", "requests": "number || pending",
 	} {
-		rows, err := db.Read().QueryContext(t.Context(), "SELECT "+columns+" FROM "+table)
-		if err != nil {
+		all[table] = column(t, db, "SELECT "+columns+" FROM "+table)
+	}
+	return all
+}
+
+// column reads the texts that a query returns.
+func column(t *testing.T, db *journal.DB, query string) []string {
+	t.Helper()
+	rows, err := db.Read().QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
 			t.Fatal(err)
 		}
-		for rows.Next() {
-			var text string
-			if err := rows.Scan(&text); err != nil {
-				t.Fatal(err)
-			}
-			all[table] = append(all[table], text)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			t.Fatal(err)
-		}
+		all = append(all, text)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
 	}
 	return all
 }
@@ -240,7 +248,7 @@ func TestErasedBytesLeaveTheLogWithTheNextSaveWhenAReaderHeldIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tx, err := reader.Read().BeginTx(context.Background(), &sql.TxOptions{ReadOnly: true})
+	tx, err := reader.Read().BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,7 @@ package journal
 // networkFileSystem tells whether the magic number of a file system, as statfs
 // returns it (linux/magic.h), is one of NFS, SMB or FUSE.
 func networkFileSystem(magic int64) (name string, refused bool) {
-	switch uint32(magic) { //nolint:gosec // statfs widens 32 bits, on some machines with their sign
+	switch uint32(magic) { // statfs widens 32 bits, on some machines with their sign
 	case 0x6969:
 		return "NFS", true
 	case 0x517B:

@@ -19,7 +19,7 @@ const childVariable = "KEYROTATOR_JOURNAL_CHILD"
 func TestMain(m *testing.M) {
 	if dsn := os.Getenv(childVariable); dsn != "" {
 		if err := child(context.Background(), dsn, os.Args[1]); err != nil {
-			fmt.Println(err)
+			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
@@ -48,7 +48,7 @@ func child(ctx context.Context, dsn, act string) error {
 		if _, err := db.Claim(ctx, alice, "dead", time.Now(), time.Hour); err != nil {
 			return err
 		}
-		fmt.Println("holding")
+		fmt.Fprintln(os.Stdout, "holding")
 		_, err = io.Copy(io.Discard, os.Stdin) // until it is killed
 		return err
 	}

@@ -57,7 +57,8 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 			return err
 		}
 		if have > len(all) {
-			return fmt.Errorf("%w: it has schema %d, this version knows %d: it was written by a newer version, run that one or a newer (or restore a backup made before the upgrade)", ErrSchema, have, len(all))
+			return fmt.Errorf("%w: it has schema %d, this version knows %d: it was written by a newer version, "+
+				"run that one or a newer (or restore a backup made before the upgrade)", ErrSchema, have, len(all))
 		}
 		if have < len(all) && !apply {
 			return fmt.Errorf("%w: it has schema %d, this version wants %d: start the daemon of this version once, it brings the journal up to date", ErrSchema, have, len(all))

@@ -63,7 +63,7 @@ func parseDSN(dsn string) (string, error) {
 	scheme, rest, found := strings.Cut(dsn, ":")
 	switch {
 	case !found:
-		return "", errors.New("want sqlite:///absolute/path.db, sqlite:relative.db or memory:")
+		return "", errors.New("want sqlite:///absolute/path.db (or sqlite:relative.db, or memory:)")
 	case scheme == "memory" && rest == "":
 		return "", nil
 	case scheme == "postgres" || scheme == "postgresql":
@@ -132,7 +132,8 @@ func (db *DB) prepareFile(options Options) error {
 		return fmt.Errorf("look at the file system of %s: %w", dir, err)
 	}
 	if name, refused := networkFileSystem(magic); refused {
-		return fmt.Errorf("%w: %s is on %s, where locks and flushes of SQLite are not reliable; use a local disk or a block volume (in Kubernetes a ReadWriteOnce claim of a block storage class)", ErrNetworkFile, dir, name)
+		return fmt.Errorf("%w: %s is on %s, where locks and flushes of SQLite are not reliable; "+
+			"use a local disk or a block volume (in Kubernetes a ReadWriteOnce claim of a block storage class)", ErrNetworkFile, dir, name)
 	}
 	if options.Exclusive {
 		if db.lock, err = takeLock(db.path + ".lock"); err != nil {

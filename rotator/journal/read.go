@@ -9,7 +9,7 @@ import (
 	"github.com/keyrotator/keyrotator/rotator"
 )
 
-// ErrUnknownUser: the journal has no row for the user.
+// ErrUnknownUser tells that the journal has no row for the user.
 var ErrUnknownUser = errors.New("the journal does not know the user")
 
 // Rows returns the rows of all users, in the order of their names. Sealed has

@@ -176,7 +176,8 @@ func (db *DB) store(ctx context.Context, tx *sql.Tx, old, r record, lost error) 
 			r.user.Account, r.user.Name, string(r.phase), r.schema, bit(r.open), nullable(r.due), nullable(r.wake),
 			r.version, r.owner, nullable(r.lease), r.handled, r.seq, r.hash[:], string(r.body))
 	} else {
-		changed, err = db.exec(ctx, tx, "UPDATE users SET phase = ?, schema = ?, opened = ?, due = ?, wake = ?, version = ?, owner = ?, lease_until = ?, handled = ?, last_seq = ?, last_hash = ?, body = ? WHERE account = ? AND name = ? AND version = ? AND owner = ?",
+		changed, err = db.exec(ctx, tx, `UPDATE users SET phase = ?, schema = ?, opened = ?, due = ?, wake = ?, version = ?, owner = ?, lease_until = ?,
+handled = ?, last_seq = ?, last_hash = ?, body = ? WHERE account = ? AND name = ? AND version = ? AND owner = ?`,
 			string(r.phase), r.schema, bit(r.open), nullable(r.due), nullable(r.wake), r.version, r.owner, nullable(r.lease),
 			r.handled, r.seq, r.hash[:], string(r.body), r.user.Account, r.user.Name, old.version, old.owner)
 	}

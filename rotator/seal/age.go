@@ -62,7 +62,7 @@ func (a *Age) Seal(_ context.Context, user rotator.User, c store.Credential) ([]
 	if user.Account == "" || user.Name == "" || c.KeyID() == "" || c.RevealSecret() == "" {
 		return nil, fmt.Errorf("seal a credential of %q: user, key id or secret is empty", user.String())
 	}
-	text, err := json.Marshal(content{contentVersion, user.Account, user.Name, c.KeyID(), c.RevealSecret()})
+	text, err := json.Marshal(content{contentVersion, user.Account, user.Name, c.KeyID(), c.RevealSecret()}) //nolint:gosec // it is sealed next
 	if err != nil {
 		return nil, fmt.Errorf("seal a credential of %s: it cannot be encoded", user) // the cause may quote it
 	}
@@ -113,8 +113,7 @@ func open(identities []*age.X25519Identity, sealed []byte) (content, error) {
 	}
 	r, err := age.Decrypt(bytes.NewReader(sealed), keys...)
 	if err != nil {
-		var none *age.NoIdentityMatchError
-		if errors.As(err, &none) {
+		if _, none := errors.AsType[*age.NoIdentityMatchError](err); none {
 			return content{}, fmt.Errorf("no identity matches: %w", ErrNotOpened)
 		}
 		return content{}, fmt.Errorf("damaged: %w", ErrNotOpened)

@@ -20,7 +20,7 @@ type Custody interface {
 }
 
 // canaryUser is nobody: no user of the configuration has these names.
-var canaryUser = rotator.User{Account: "*", Name: "canary"}
+func canaryUser() rotator.User { return rotator.User{Account: "*", Name: "canary"} }
 
 const canaryKey = "CANARY"
 
@@ -39,8 +39,9 @@ func (a *Age) Attend(ctx context.Context, custody Custody) (damaged []rotator.Us
 		return nil, err
 	}
 	if canary != nil {
-		if _, err := a.Unseal(ctx, canaryUser, canary); err != nil {
-			return nil, fmt.Errorf("unseal the journal's canary: %w: is this the identity file that was made with this journal? restore it, or follow \"A lost identity\" in docs/journal.md", ErrWrongIdentity)
+		if _, err := a.Unseal(ctx, canaryUser(), canary); err != nil {
+			return nil, fmt.Errorf("unseal the journal's canary: %w: is this the identity file that was made with this journal? "+
+				"restore it, or follow \"A lost identity\" in docs/journal.md", ErrWrongIdentity)
 		}
 	}
 	err = custody.Reseal(ctx, func(user rotator.User, sealed []byte) ([]byte, error) {
@@ -50,7 +51,7 @@ func (a *Age) Attend(ctx context.Context, custody Custody) (damaged []rotator.Us
 			return nil, fmt.Errorf("%w: %w", ErrWrongIdentity, err)
 		case err != nil:
 			damaged = append(damaged, user)
-			return sealed, nil
+			return sealed, nil //nolint:nilerr // reported as damaged
 		case a.current(sealed):
 			return sealed, nil
 		}
@@ -62,7 +63,7 @@ func (a *Age) Attend(ctx context.Context, custody Custody) (damaged []rotator.Us
 	if canary != nil && a.current(canary) {
 		return damaged, nil
 	}
-	canary, err = a.Seal(ctx, canaryUser, store.NewCredential(canaryKey, rand.Text()))
+	canary, err = a.Seal(ctx, canaryUser(), store.NewCredential(canaryKey, rand.Text()))
 	if err != nil {
 		return nil, err
 	}

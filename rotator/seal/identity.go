@@ -133,8 +133,7 @@ func syncDir(dir string) error {
 
 // withoutPath takes the path out of an error; OpenAge names it once.
 func withoutPath(err error) error {
-	var e *fs.PathError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err
 	}
 	return err

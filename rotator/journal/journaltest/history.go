@@ -59,12 +59,12 @@ func pages(t *testing.T, j Journal) {
 		limit int
 		want  string
 	}{{0, 0, "1234"}, {0, 2, "12"}, {2, 1, "3"}, {3, 5, "4"}, {4, 5, ""}} {
-		got := ""
+		var got strings.Builder
 		for _, h := range must[[]entries](t)(j.History(t.Context(), alice, c.after, c.limit)) {
-			got += h.Entry.Detail
+			got.WriteString(h.Entry.Detail)
 		}
-		if got != c.want {
-			t.Errorf("after %d, limit %d: %q, want %q", c.after, c.limit, got, c.want)
+		if got.String() != c.want {
+			t.Errorf("after %d, limit %d: %q, want %q", c.after, c.limit, got.String(), c.want)
 		}
 	}
 	if none := must[[]entries](t)(history(t, j, bob)); len(none) != 0 {

@@ -78,7 +78,7 @@ func dueRequests(t *testing.T, j Journal) {
 	row := claim(t, j, alice, "a", start)
 	wantDue(t, j, start, 10, start.Add(lease), "open", "idle", "new")
 	row.Progress.Handled = q.Number
-	row = save(t, j, row, rotator.Change{Release: true})
+	save(t, j, row, rotator.Change{Release: true})
 	wantDue(t, j, start, 10, time.Time{}, "open", "idle", "alice", "new")
 	row = claim(t, j, alice, "a", start)
 	row.Progress.Handled = row.Requests[0].Number
