@@ -1,98 +1,109 @@
-package main
+package main_test
 
 import (
-	"flag"
-	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+	"github.com/keyrotator/keyrotator/config"
 )
 
-var updateDocs = flag.Bool("update", false, "rewrite docs/cli.md")
-
-// The reference is made from the commands themselves, so that it cannot lie.
-func TestTheReferenceOfTheCommandLineIsUpToDate(t *testing.T) {
-	path := filepath.Join("..", "..", "docs", "cli.md")
-	want := commandReference(newRoot(newCLI(nil, nil, nil)))
-	if *updateDocs {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(path)
+// documents are the repository's pages, by path from here.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob("../../*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got) != want {
-		t.Errorf("%s is stale: run go test ./cmd/keyrotator -run Reference -update", path)
+	more, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := map[string]string{}
+	for _, path := range append(paths, more...) {
+		text, err := os.ReadFile(path) //nolint:gosec // a page of this repository
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages[path] = string(text)
+	}
+	return pages
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	noWord  = regexp.MustCompile(`[^a-z0-9 _-]`)
+)
+
+// anchors are the places that a page's headings make, as code hosts name them.
+func anchors(page string) map[string]bool {
+	found := map[string]bool{}
+	for _, h := range heading.FindAllStringSubmatch(page, -1) {
+		found[strings.ReplaceAll(noWord.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-")] = true
+	}
+	return found
+}
+
+func TestEveryLinkOfThePagesLeadsSomewhere(t *testing.T) {
+	pages := documents(t)
+	for from, text := range pages {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			path, anchor, _ := strings.Cut(m[1], "#")
+			target := from
+			if path != "" {
+				target = filepath.Join(filepath.Dir(from), path)
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s, which is not there", from, m[1])
+			} else if anchor != "" && !anchors(pages[target])[anchor] {
+				t.Errorf("%s links to %s, a page without such a heading", from, m[1])
+			}
+		}
 	}
 }
 
-func TestEveryCommandExplainsItself(t *testing.T) {
-	for _, cmd := range commandsOf(newRoot(newCLI(nil, nil, nil))) {
-		if cmd.Short == "" || cmd.Long == "" {
-			t.Errorf("%s has no help", cmd.CommandPath())
-		}
+func TestTheExampleOfTheReadmeLoads(t *testing.T) {
+	_, rest, _ := strings.Cut(documents(t)["../../README.md"], "```yaml\n")
+	example, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("the README has no example")
+	}
+	c, err := config.Parse("README.md", []byte(example), config.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(example, "\n"); lines > 25 || len(c.Users) == 0 {
+		t.Errorf("an example of %d lines with %d users: keep it short and whole", lines, len(c.Users))
 	}
 }
 
-// commandsOf lists the commands of ours below root, in the order of their names.
-func commandsOf(root *cobra.Command) []*cobra.Command {
-	var all []*cobra.Command
-	for _, cmd := range root.Commands() {
-		if cmd.Name() == "help" || cmd.Name() == "completion" {
-			continue
-		}
-		all = append(append(all, cmd), commandsOf(cmd)...)
-	}
-	return all
-}
+var testName = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
 
-func commandReference(root *cobra.Command) string {
-	var b strings.Builder
-	b.WriteString("<!-- Made from the commands by: go test ./cmd/keyrotator -run Reference -update -->\n\n# Command line\n\n")
-	b.WriteString(root.Long + "\n\nWhat commands print on stdout is data; messages go to stderr. A secret is never printed.\n\n")
-	b.WriteString(`| exit code | meaning |
-|---|---|
-| 0 | done |
-| 1 | failed |
-| 2 | wrong usage or configuration; nothing was done |
-| 3 | findings, or a user that needs a person |
-| 4 | some of several things failed |
-| 5 | denied by AWS |
-| 6 | refused by a safety rule |
-
-`)
-	b.WriteString("## Options of every command\n\n" + flagTable(root.PersistentFlags()))
-	for _, cmd := range commandsOf(root) {
-		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n```\n%s\n```\n\n%s\n", strings.TrimPrefix(cmd.CommandPath(), "keyrotator "), cmd.Short, cmd.UseLine(), cmd.Long)
-		if cmd.HasLocalFlags() {
-			b.WriteString("\n" + flagTable(cmd.LocalFlags()))
+func TestEveryTestThatThePagesNameExists(t *testing.T) {
+	var sources strings.Builder
+	err := fs.WalkDir(os.DirFS("../.."), ".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
 		}
-		if cmd.Example != "" {
-			b.WriteString("\nFor example:\n\n```\n" + cmd.Example + "\n```\n")
-		}
-	}
-	return b.String()
-}
-
-func flagTable(flags *pflag.FlagSet) string {
-	var b strings.Builder
-	b.WriteString("| option | default | meaning |\n|---|---|---|\n")
-	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Name == "help" {
-			return
-		}
-		value, usage := pflag.UnquoteUsage(f)
-		name := "--" + f.Name
-		if f.Shorthand != "" {
-			name = "-" + f.Shorthand + ", " + name
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.TrimSpace(name+" "+value), strings.ReplaceAll(f.DefValue, "|", `\|`), strings.ReplaceAll(usage, "|", `\|`))
+		text, err := os.ReadFile(filepath.Join("../..", path)) //nolint:gosec // a source of this repository
+		sources.Write(text)
+		return err
 	})
-	return b.String()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page, text := range documents(t) {
+		for _, m := range testName.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(sources.String(), "func "+m[1]+"(") {
+				t.Errorf("%s names %s, which does not exist", page, m[1])
+			}
+		}
+	}
 }
