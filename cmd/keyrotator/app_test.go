@@ -46,3 +46,19 @@ func TestADaemonRotatesAUserThroughTheWholeCycle(t *testing.T) {
 		t.Error("/metrics has a whole key id")
 	}
 }
+
+func TestASweepLooksAtEveryUserAndIsCounted(t *testing.T) {
+	w := newWorld(t)
+	w.user(t, "ci")
+	a := w.start(t, w.write(t, w.configText(fastPolicy, "ci")+"schedule: {sweep: \"@every 1s\"}\n"), w.options(t))
+	swept := w.seen.await(t, "sweep without an error", func(e rotator.Event) bool {
+		return e.Kind == rotator.EventSwept && e.Err == nil
+	})
+	if swept.User.Account != "emu" {
+		t.Errorf("account = %q", swept.User.Account)
+	}
+	_, page := get(t, a, "/metrics")
+	if !strings.Contains(page, `keyrotator_sweep_last_success_timestamp_seconds{account="emu"} `) {
+		t.Error("/metrics does not tell of the sweep")
+	}
+}
