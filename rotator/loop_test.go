@@ -31,6 +31,21 @@ type alive struct {
 	lists  atomic.Int64
 	fails  atomic.Bool
 	create func() // called before a key is made, in the middle of the effect
+	hand   sync.Mutex
+}
+
+// byHand changes the world between two steps.
+func (a *alive) byHand(change func(*rotatortest.World)) {
+	a.hand.Lock()
+	defer a.hand.Unlock()
+	change(a.w)
+}
+
+// OwnKey is what every look asks first.
+func (a *alive) OwnKey(ctx context.Context) (rotator.KeyID, error) {
+	a.hand.Lock()
+	defer a.hand.Unlock()
+	return a.Witness.OwnKey(ctx)
 }
 
 func (a *alive) List(ctx context.Context, u rotator.User) (rotator.Listing, error) {
@@ -186,7 +201,7 @@ func TestASweepFindsWhatNobodyAskedFor(t *testing.T) {
 		d := deploy(t, time.Hour, "robot")
 		d.start(everyHour{}, rotator.Options{})
 		pass(10 * time.Minute)
-		d.worlds["robot"].w.PersonCreates()
+		d.worlds["robot"].byHand(func(w *rotatortest.World) { w.PersonCreates() })
 		pass(90 * time.Minute)
 		if p := d.row("robot").Progress; p.Halt == nil || p.Halt.Reason != rotator.ReasonSecondKey {
 			t.Errorf("the second key was not found: %+v", p.Halt)

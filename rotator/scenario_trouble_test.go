@@ -262,3 +262,37 @@ func TestThrottlingNeverFailsAUser(t *testing.T) {
 		})
 	}
 }
+
+func TestAnOrphanOfOursIsWatchedBeforeItsCutAndBeforeItsDelete(t *testing.T) {
+	s := stage(t, "both")
+	s.faultAt("!create", rotatortest.Lose)
+	made := s.w.Now
+	s.until("the orphan is gone", func() bool { return len(s.entries(rotator.KindDone, rotator.VerbDelete)) == 1 })
+	cut, gone := s.done(rotator.VerbDeactivate), s.done(rotator.VerbDelete)
+	if cut.Key != newKey || gone.Key != newKey {
+		t.Errorf("%s was cut and %s deleted", cut.Key, gone.Key)
+	}
+	if watched := cut.At.Sub(made); watched < s.w.Policy.Quiet {
+		t.Errorf("the orphan was cut after %s", watched)
+	}
+	if trial := gone.Date.Sub(cut.Date); trial < s.w.Policy.Trial {
+		t.Errorf("the orphan was deleted after a trial of %s", trial)
+	}
+	s.untilClosed(thirdKey)
+}
+
+func TestAnOrphanThatIsUsedHalts(t *testing.T) {
+	s := stage(t, "both")
+	s.faultAt("!create", rotatortest.Lose)
+	s.until("the orphan is recognised", func() bool { return len(s.entries(rotator.KindNoted, rotator.VerbRecognise)) == 1 })
+	s.w.Uses(newKey)
+	s.untilHalted(rotator.ReasonUncertainOrphan)
+	s.never(rotator.VerbDeactivate)
+}
+
+func TestAnOrphanOfAUserWithoutAStoreOfRecordHalts(t *testing.T) {
+	s := stage(t, "blind")
+	s.faultAt("!create", rotatortest.Lose)
+	s.untilHalted(rotator.ReasonUncertainOrphan)
+	s.never(rotator.VerbDeactivate)
+}
