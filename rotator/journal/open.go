@@ -145,6 +145,10 @@ func (db *DB) prepareFile(options Options) error {
 	}
 	info, err := os.Stat(db.path)
 	switch {
+	case err == nil && info.Size() == 0 && !options.Exclusive:
+		// A daemon is making it. Opening the empty file would switch it to WAL in
+		// competition with the daemon, which fails then (SQLITE_BUSY at once).
+		return fmt.Errorf("there is no journal yet, the daemon is making it: %w", fs.ErrNotExist)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no journal yet, the daemon makes it when it starts: %w", err)
 	case err != nil:
