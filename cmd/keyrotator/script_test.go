@@ -20,7 +20,7 @@ import (
 // TestMain makes the test binary serve as the command keyrotator too, so that
 // scripts run the real program in a process of its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"keyrotator": main})
+	testscript.Main(m, map[string]func(){"keyrotator": main, "keyrotator-killed": killedMain})
 }
 
 func TestScripts(t *testing.T) {
