@@ -27,6 +27,14 @@ func TestADaemonRotatesAUserThroughTheWholeCycle(t *testing.T) {
 	if err != nil || !strings.Contains(value, keys[0].ID) {
 		t.Errorf("the secret does not hold the new key: %v", err)
 	}
+	calls := map[string]int{}
+	for c, n := range w.emu.Counts() {
+		calls[c.Service] += n
+	}
+	const firstSight, cycle = 2, 10
+	if calls["iam"] > firstSight+cycle {
+		t.Errorf("first sight and a cycle without faults took %d calls of IAM, want %d at most: %v", calls["iam"], firstSight+cycle, w.emu.Counts())
+	}
 	_, page := get(t, a, "/metrics")
 	for _, want := range []string{
 		`keyrotator_rotations_total{account="emu",result="closed"} 1`,

@@ -55,6 +55,9 @@ func (c *cli) runDaemon(ctx context.Context, listen string, limit time.Duration)
 	for _, warning := range cfg.Warnings() {
 		log.Warn("the configuration is unsafe against the real AWS", zap.String("path", warning.Path), zap.String("finding", warning.Message))
 	}
+	if cfg.Limits.Shutdown >= limit {
+		log.Warn("an effect may take longer to finish than the daemon has to stop", zap.Duration("limits.shutdown", cfg.Limits.Shutdown), zap.Duration("shutdown-limit", limit))
+	}
 	a, err := newApp(cfg, appOptions{configPath: path, listen: listen, shutdownLimit: limit, log: log})
 	if err != nil {
 		return err
