@@ -209,8 +209,8 @@ Then rotate, and look:
 keyrotator run --config %[6]s --listen 127.0.0.1:0
 keyrotator status --config %[6]s
 keyrotator history --config %[6]s %[7]s
-aws iam list-access-keys --user-name %[8]s
-aws secretsmanager get-secret-value --secret-id %[8]s
+aws --endpoint-url "$AWS_ENDPOINT_URL" iam list-access-keys --user-name %[8]s
+aws --endpoint-url "$AWS_ENDPOINT_URL" secretsmanager get-secret-value --secret-id %[8]s
 curl --aws-sigv4 aws:amz:%[5]s:sts --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -d 'Action=GetCallerIdentity&Version=2011-06-15' %[1]s
 
 Without an installed keyrotator write: go run ./cmd/keyrotator …. Ctrl-C ends it all and removes %[9]s.
