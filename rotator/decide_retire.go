@@ -172,10 +172,10 @@ func inUse(now time.Time, s State) (Decision, bool) {
 		return Decision{}, false
 	case !use.Known:
 		return retry(Trouble{ReasonUseUnknown, string(c.Retire)}), true
+	case c.Purpose == PurposeOrphan && !use.At.IsZero(): // somebody holds it after all
+		return halt(ReasonUncertainOrphan, useDetail(c.Retire, use)), true
 	case use.At.IsZero() || passed(s.Live.Date, use.At, c.quiet()):
 		return Decision{}, false
-	case c.Purpose == PurposeOrphan:
-		return halt(ReasonUncertainOrphan, useDetail(c.Retire, use)), true
 	}
 	late := use.At.After(c.Verified.Add(refreshes(c.Consumers) + lastUseGrain))
 	rested := c.Healed.IsZero() || passed(s.Live.Date, c.Healed, c.grace()+c.quiet())

@@ -142,6 +142,9 @@ func tooEarly(s rotator.State, d rotator.Decision) string {
 	if live.Needs.UseOf != d.Key || !live.Use.Known {
 		return "the last use is unknown"
 	}
+	if c.Purpose == rotator.PurposeOrphan && d.Verb == rotator.VerbDeactivate && !live.Use.At.IsZero() {
+		return "the orphan was used"
+	}
 	quiet := c.Policy.Quiet
 	if c.Emergency {
 		quiet = 0

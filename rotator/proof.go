@@ -155,7 +155,7 @@ func isQuiet(s State, d Decision) bool {
 	if d.Verb == VerbDelete {
 		return !use.At.After(c.UseAtCut)
 	}
-	return use.At.IsZero() || passed(s.Live.Date, use.At, c.quiet())
+	return use.At.IsZero() || c.Purpose != PurposeOrphan && passed(s.Live.Date, use.At, c.quiet())
 }
 
 func gracePassed(s State, d Decision) bool {
