@@ -12,6 +12,10 @@ PKG       ?= ./...
 # Arguments of the demo, such as DEMOFLAGS=--serve.
 DEMOFLAGS ?=
 
+# What keyrotator version tells.
+STAMP = -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null) \
+	-X main.commit=$(shell git rev-parse HEAD 2>/dev/null) -X main.date=$(shell git log -1 --format=%cI 2>/dev/null)
+
 SCRIPTS := .ci/run $(wildcard internal/tools/*.sh)
 LINT     = "$$(internal/tools/install.sh lint)/golangci-lint"
 
@@ -21,7 +25,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/keyrotator
-	$(GO) build -trimpath -o bin/keyrotator ./cmd/keyrotator
+	$(GO) build -trimpath -ldflags '$(STAMP)' -o bin/keyrotator ./cmd/keyrotator
 
 .PHONY: demo
 demo: ## rotate a few users of the embedded AWS and watch (needs nothing)

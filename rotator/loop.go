@@ -148,7 +148,8 @@ func (l *loop) start(ctx context.Context, user User) {
 	l.steps.Go(func() {
 		d, err := l.r.Step(ctx, user, look)
 		defer l.release(user, err != nil || d.Verb == VerbWait)
-		if err != nil && !errors.Is(err, ErrClaimed) && ctx.Err() == nil {
+		told := d.Verb != "" // Step tells itself of a decision that it could not carry out
+		if err != nil && !told && !errors.Is(err, ErrClaimed) && ctx.Err() == nil {
 			l.r.deps.Observer.Observe(ctx, Event{Kind: EventStepFailed, At: l.r.now(), User: user, Err: err})
 		}
 	})
