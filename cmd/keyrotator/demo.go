@@ -136,7 +136,7 @@ func (c *cli) demoRotate(ctx context.Context, w *demoWorld, d demonstration) (er
 		return a.Stop(limit)
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	if err := s.follow(ctx, w, a.journal, d.limit); err != nil {
+	if err := s.follow(ctx, w, d.limit); err != nil {
 		return err
 	}
 	t, err := w.tally(ctx, a.journal)

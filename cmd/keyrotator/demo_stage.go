@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/keyrotator/keyrotator/rotator"
-	"github.com/keyrotator/keyrotator/rotator/journal"
 )
 
 // stage shows the demo: one line for every step, and on a terminal a last line
@@ -28,16 +27,16 @@ type stage struct {
 	shorten *strings.Replacer // takes the temporary folder out of the names of files
 	signIns func() signIns
 
-	mu     sync.Mutex
-	queue  []rotator.Event
-	phases map[rotator.User]rotator.Phase
-	last   map[rotator.User]string // the last line of each, which is not repeated
+	mu       sync.Mutex
+	queue    []rotator.Event
+	progress map[rotator.User]rotator.Progress
+	last     map[rotator.User]string // the last line of each, which is not repeated
 }
 
 func newStage(out io.Writer) *stage {
 	return &stage{
 		out: out, paint: paintFor(out), live: isTerminal(out), began: time.Now(), shorten: strings.NewReplacer(),
-		phases: map[rotator.User]rotator.Phase{}, last: map[rotator.User]string{},
+		progress: map[rotator.User]rotator.Progress{}, last: map[rotator.User]string{},
 	}
 }
 
@@ -78,7 +77,7 @@ const demoFrame = 100 * time.Millisecond
 
 // follow shows what happens until every user is through, or halted, or the
 // limit is reached, and then for as long as a dead key may seem alive.
-func (s *stage) follow(ctx context.Context, w *demoWorld, db *journal.DB, limit time.Duration) error {
+func (s *stage) follow(ctx context.Context, w *demoWorld, limit time.Duration) error {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	tick := time.NewTicker(demoFrame)
@@ -100,24 +99,17 @@ func (s *stage) follow(ctx context.Context, w *demoWorld, db *journal.DB, limit 
 		case <-tick.C:
 			s.draw()
 		}
-		rows, err := db.Rows(ctx)
-		if err != nil && ctx.Err() == nil {
-			return err
-		}
-		if last == nil && w.settled(rows) {
+		if last == nil && s.settled(w) {
 			last = time.After(afterglow)
 		}
 	}
 }
 
-// settled reports whether no user has anything left to do.
-func (w *demoWorld) settled(rows []rotator.Row) bool {
-	byUser := map[rotator.User]rotator.Progress{}
-	for _, row := range rows {
-		byUser[row.User] = row.Progress
-	}
+// settled reports whether no user has anything left to do. It goes by the events
+// and not by the journal, which has enough to do.
+func (s *stage) settled(w *demoWorld) bool {
 	return !slices.ContainsFunc(w.users, func(u demoUser) bool {
-		p := byUser[u.user]
+		p := s.progress[u.user]
 		return p.Halt == nil && (p.Phase != rotator.PhaseIdle || p.Cycle != nil || p.Current == u.key)
 	})
 }
@@ -150,8 +142,8 @@ func (s *stage) draw() {
 		return
 	}
 	count := map[rotator.Phase]int{}
-	for _, phase := range s.phases {
-		count[phase]++
+	for _, p := range s.progress {
+		count[p.Phase]++
 	}
 	var parts []string
 	for _, phase := range slices.Sorted(maps.Keys(count)) {
@@ -176,7 +168,7 @@ func (s *stage) wipe() {
 // line prints one event, if it is worth it.
 func (s *stage) line(e rotator.Event) {
 	if e.User.Valid() {
-		s.phases[e.User] = e.Progress.Phase
+		s.progress[e.User] = e.Progress
 	}
 	text, t := tellEvent(e)
 	if text == "" || s.last[e.User] == text {
@@ -207,6 +199,9 @@ func tellEvent(e rotator.Event) (string, tone) {
 			return tellWait(e)
 		}
 	case rotator.EventStepFailed:
+		if strings.HasPrefix(fmt.Sprint(e.Err), "step ") {
+			return "", toneQuiet // the loop's word for what the step itself has told
+		}
 		return fmt.Sprintf("the step failed and is tried again: %v", e.Err), toneWarn
 	default:
 		return "", toneQuiet

@@ -20,7 +20,7 @@ import (
 )
 
 // demoPatience bounds a demo on a machine that has much else to do.
-const demoPatience = 3 * time.Minute
+const demoPatience = 8 * time.Minute
 
 // The demo is the whole program against a clock that nobody can fake: its
 // consumers run beside it. The demonstrations below share the time that they take.
@@ -29,7 +29,7 @@ func TestTheDemoRotatesEveryUserAndNobodyFails(t *testing.T) {
 	r := demonstrate(t.Context(), demonstration{users: 3, limit: demoPatience})
 	r.check(t)
 	if r.err != nil {
-		t.Fatalf("the demo failed: %v", r.err)
+		t.Fatalf("the demo failed: %v\n%s", r.err, r.stderr)
 	}
 	if len(r.tally.Users) != 3 {
 		t.Fatalf("%d users in the tally, want 3", len(r.tally.Users))
@@ -64,10 +64,9 @@ func TestWhateverBreaksNoSignInFails(t *testing.T) {
 		{"answers of Secrets Manager are lost", "lose-answer secretsmanager:PutSecretValue x2; lose-answer secretsmanager:UpdateSecretVersionStage x2", "", true},
 		{"AWS throttles", "throttle iam:ListAccessKeys x6; throttle sts:GetCallerIdentity x6; throttle secretsmanager x4", "", true},
 		{"answers to the cut and the delete are lost", "lose-answer iam:UpdateAccessKey; lose-answer iam:DeleteAccessKey", "", true},
-		{"lists are stale", "stale-list x3", "", true},
 		{"the quota leaks and a stranger's key appears", "quota-race iam:CreateAccessKey", "keyrotator adopt prod/", false},
 		{"a store refuses", "refuse secretsmanager:PutSecretValue x2; server-error-after secretsmanager:PutSecretValue x2", "", true},
-		{"answers have no date", "no-date iam x3; no-date sts x3", "", true},
+		{"answers are stale or have no date", "stale-list x3; no-date iam x3; no-date sts x3", "", true},
 	}
 	// A demo waits most of the time: all of them run at once.
 	ended := make([]demonstrated, len(tests))

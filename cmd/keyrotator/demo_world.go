@@ -166,7 +166,7 @@ func (w *demoWorld) addUser(i int) error {
 
 func (w *demoWorld) configText() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "accounts:\n  %s: {id: %q, region: %s}\njournal: sqlite://%s\nlimits: {call_timeout: 5s, shutdown: 10s}\n%susers:\n",
+	fmt.Fprintf(&b, "accounts:\n  %s: {id: %q, region: %s}\njournal: sqlite://%s\nlimits: {call_timeout: 5s}\n%susers:\n",
 		demoAccount, demoID, demoRegion, filepath.Join(w.dir, "journal.db"), demoPolicy)
 	for _, u := range w.users {
 		fmt.Fprintf(&b, "  - user: %s\n    policy: seconds\n    consumers:\n", u.user)
@@ -187,7 +187,11 @@ func (w *demoWorld) appOptions(watcher rotator.Observer) appOptions {
 			return credentials.StaticCredentialsProvider{Value: w.admin}
 		}},
 		observers: []rotator.Observer{watcher},
-		tuning:    rotator.Options{Poll: 100 * time.Millisecond, BackoffBase: 150 * time.Millisecond, BackoffMax: 2 * time.Second},
+		tuning: rotator.Options{
+			Poll: 100 * time.Millisecond, BackoffBase: 150 * time.Millisecond, BackoffMax: 2 * time.Second,
+			// A step that fails on a starved machine keeps its claim for as long.
+			EffectLimit: 30 * time.Second, Lease: 40 * time.Second,
+		},
 	}
 }
 
