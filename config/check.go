@@ -172,7 +172,7 @@ func (c *checker) dsn(dsn string) {
 	}
 }
 
-func (c *checker) absolute(path, file string) bool {
+func (c *checker) absolute(path, file string) {
 	switch {
 	case !filepath.IsAbs(file):
 		c.fail(path, fmt.Sprintf("%q is not an absolute path", file), "")
@@ -180,21 +180,15 @@ func (c *checker) absolute(path, file string) bool {
 		c.fail(path, fmt.Sprintf("%q is a folder", file), "name the file")
 	case strings.ContainsRune(file, 0):
 		c.fail(path, "a path cannot hold a zero byte", "")
-	default:
-		return true
 	}
-	return false
 }
 
 func (c *checker) schedule() {
-	for path, expr := range map[string]string{
-		"schedule.sweep": c.cfg.Schedule.Sweep, "schedule.discovery": c.cfg.Schedule.Discovery,
-	} {
-		if !c.usable(path) {
-			continue
-		}
-		if _, err := window.ParseTick(expr); err != nil {
-			c.fail(path, err.Error(), `like "@every 1h" or "15 * * * *"`)
-		}
+	const path = "schedule.sweep"
+	if !c.usable(path) {
+		return
+	}
+	if _, err := window.ParseTick(c.cfg.Schedule.Sweep); err != nil {
+		c.fail(path, err.Error(), `like "@every 1h" or "15 * * * *"`)
 	}
 }

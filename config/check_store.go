@@ -21,7 +21,7 @@ func (c *checker) store(path string, u User, s Store) {
 	}
 	switch {
 	case s.SecretsManager != nil:
-		c.secretsManager(path+".secretsmanager", u, s.SecretsManager)
+		c.secretsManager(path+".secretsmanager", s.SecretsManager)
 	case s.File != nil:
 		c.file(path+".file", s.File)
 	case !c.saidAbout(path):
@@ -39,7 +39,7 @@ func (c *checker) saidAbout(path string) bool {
 	return false
 }
 
-func (c *checker) secretsManager(path string, u User, m *SecretsManager) {
+func (c *checker) secretsManager(path string, m *SecretsManager) {
 	if !c.usable(path) {
 		return
 	}
@@ -196,7 +196,7 @@ func newPlaces(c *checker) *places {
 	return &places{checker: c, owner: map[string]string{}, forms: map[string]string{}}
 }
 
-func (p *places) take(path string, u User, s Store) {
+func (p *places) take(path string, s Store) {
 	if s.Kind() == "" || p.saidAbout(path) || !p.usable(path) {
 		return
 	}

@@ -101,7 +101,7 @@ func (c *checker) consumers(path string, u User, places *places) {
 			names[consumer.Name] = true
 		}
 		c.store(here+".store", u, consumer.Store)
-		places.take(here+".store", u, consumer.Store)
+		places.take(here+".store", consumer.Store)
 	}
 	if !required {
 		c.fail(at, "no consumer is required", "the old key would be cut whether or not anyone has the new one")

@@ -45,8 +45,7 @@ type Sealing struct {
 
 // Schedule holds the ticks that wake the program.
 type Schedule struct {
-	Sweep     string `yaml:"sweep" jsonschema:"default=@every 1h" doc:"How often every managed user is looked at, due or not: @every and a duration, or a cron expression in UTC."`
-	Discovery string `yaml:"discovery" jsonschema:"default=@every 6h" doc:"How often whole accounts are searched for keys nobody manages; the same forms."`
+	Sweep string `yaml:"sweep" jsonschema:"default=@every 1h" doc:"How often each account's credential report is compared with the journal; a user that deviates is looked at, due or not. @every and a duration, or a cron expression in UTC."`
 }
 
 // Limits bounds what the program does at once and how long it waits.

@@ -50,7 +50,7 @@ func isScalar(t reflect.Type) bool {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64:
 		return true
 	}
-	return t == secretType
+	return t == secretType()
 }
 
 func (d *decoder) wrongShape(node ast.Node, t reflect.Type, path string) {

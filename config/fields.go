@@ -71,7 +71,7 @@ func findField(fields []field, name string) (field, bool) {
 func fillDefaults(v reflect.Value) {
 	for _, f := range fieldsOf(v.Type()) {
 		target := v.FieldByIndex(f.index)
-		if target.Kind() == reflect.Struct && target.Type() != secretType {
+		if target.Kind() == reflect.Struct && target.Type() != secretType() {
 			fillDefaults(target)
 			continue
 		}

@@ -44,7 +44,7 @@ func sections() []section {
 			case reflect.Pointer:
 				inner = inner.Elem()
 			}
-			if inner.Kind() == reflect.Struct && inner != secretType {
+			if inner.Kind() == reflect.Struct && inner != secretType() {
 				walk(inner, join(title, f.name)+suffix)
 			}
 		}
@@ -83,9 +83,9 @@ func typeWords(t reflect.Type, f field) string {
 	switch {
 	case len(f.enum) > 0:
 		return "`" + strings.Join(f.enum, "`, `") + "`"
-	case t == durationType:
+	case t == durationType():
 		return "duration"
-	case t == secretType:
+	case t == secretType():
 		return "text, secret"
 	}
 	switch t.Kind() {

@@ -10,16 +10,15 @@ import (
 	"time"
 )
 
-var (
-	durationType = reflect.TypeFor[time.Duration]()
-	secretType   = reflect.TypeFor[Secret]()
-)
+func durationType() reflect.Type { return reflect.TypeFor[time.Duration]() }
+
+func secretType() reflect.Type { return reflect.TypeFor[Secret]() }
 
 // setText sets a scalar from its text. Errors may quote the text; the caller
 // hides it when it came from elsewhere.
 func setText(v reflect.Value, f field, text string) error {
 	switch {
-	case v.Type() == durationType:
+	case v.Type() == durationType():
 		d, err := ParseDuration(text)
 		if err != nil {
 			return err
@@ -28,7 +27,7 @@ func setText(v reflect.Value, f field, text string) error {
 			return errors.New("must be longer than zero")
 		}
 		v.SetInt(int64(d))
-	case v.Type() == secretType:
+	case v.Type() == secretType():
 		v.Set(reflect.ValueOf(NewSecret(text)))
 	case v.Kind() == reflect.String:
 		if len(f.enum) > 0 && !slices.Contains(f.enum, text) {
@@ -68,9 +67,9 @@ func (e wordError) Error() string {
 // wanted names what a type is written as, for messages about the wrong shape.
 func wanted(t reflect.Type) string {
 	switch {
-	case t == durationType:
+	case t == durationType():
 		return "a duration like 90d or 30s"
-	case t == secretType:
+	case t == secretType():
 		return "text"
 	}
 	switch t.Kind() {

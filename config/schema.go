@@ -33,9 +33,9 @@ func Schema() ([]byte, error) {
 // mapScalar describes the types that a file writes as text.
 func mapScalar(t reflect.Type) *jsonschema.Schema {
 	switch t {
-	case durationType:
+	case durationType():
 		return &jsonschema.Schema{Type: "string", Pattern: durationPattern}
-	case secretType:
+	case secretType():
 		return &jsonschema.Schema{Type: "string"}
 	}
 	return nil

@@ -194,16 +194,18 @@ func printable(line string) string {
 // sensitive matches what an excerpt must not show even in a file that cannot be
 // parsed: the password in a URL, and values of keys that sound like secrets.
 // `secret:` alone is not among them: it names a place in Secrets Manager.
-var sensitive = [...]*regexp.Regexp{
-	regexp.MustCompile(`://[^@/\s:]*:([^@\s]*)@`),
-	regexp.MustCompile(`(?i)(?:passw|token|external_id|api_?key|secret_access_key|secret_key|private_key)\w*["']?\s*[:=]\s*("[^"]*"?|'[^']*'?|[^\s,}#]+)`),
+func sensitive() []*regexp.Regexp {
+	return []*regexp.Regexp{
+		regexp.MustCompile(`://[^@/\s:]*:([^@\s]*)@`),
+		regexp.MustCompile(`(?i)(?:passw|token|external_id|api_?key|secret_access_key|secret_key|private_key)\w*["']?\s*[:=]\s*("[^"]*"?|'[^']*'?|[^\s,}#]+)`),
+	}
 }
 
 // mask replaces every character of a sensitive value by an asterisk, which
 // keeps columns where they are. A value that only refers to another place is
 // left as it is.
 func mask(line string) string {
-	for _, pattern := range sensitive {
+	for _, pattern := range sensitive() {
 		for _, at := range pattern.FindAllStringSubmatchIndex(line, -1) {
 			value := line[at[2]:at[3]]
 			if strings.HasPrefix(strings.Trim(value, `"'`), "${") {

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keyrotator/keyrotator/rotator"
 	"pgregory.net/rapid"
+
+	"github.com/keyrotator/keyrotator/rotator"
 )
 
 func asText(t interface{ Fatal(...any) }, v any) string {

@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keyrotator/keyrotator/rotator"
 	"pgregory.net/rapid"
+
+	"github.com/keyrotator/keyrotator/rotator"
 )
 
 var allVerbs = []rotator.Verb{

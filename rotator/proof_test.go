@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keyrotator/keyrotator/rotator"
 	"pgregory.net/rapid"
+
+	"github.com/keyrotator/keyrotator/rotator"
 )
 
 // sound is a state in which the verb may be done, and its decision.
@@ -51,6 +52,7 @@ func sound(verb rotator.Verb) (rotator.State, rotator.Decision) {
 		s.Progress.Phase, c.Pushed, c.Touched, key = rotator.PhasePropagating, nil, false, newKey
 		s.Live.Stores[record.Name] = rotator.StoreView{Held: oldKey, Owner: "acct/robot"}
 		s.Live.Keys = append(s.Live.Keys, rotator.Key{ID: thirdKey, Status: rotator.Active})
+	default:
 	}
 	return s, rotator.Decision{Verb: verb, Key: key, Reason: rotator.ReasonVerified}
 }
@@ -194,7 +196,7 @@ var breakages = []struct {
 
 func TestEachBrokenConditionIsRefusedByItsName(t *testing.T) {
 	for _, b := range breakages {
-		for _, verb := range strings.Fields(b.verbs) {
+		for verb := range strings.FieldsSeq(b.verbs) {
 			t.Run(b.name+", "+verb, func(t *testing.T) {
 				s, d := sound(rotator.Verb(verb))
 				b.make(&s, &d)

@@ -93,7 +93,7 @@ func haltOthers(s *scene, n int, breaker rotator.Breaker) {
 func TestTheBreakerStopsNewKeysAndCutsOfEverybodyUntilResume(t *testing.T) {
 	breaker := rotator.Breaker{Failures: 3, Within: 24 * time.Hour}
 	tripped := func(s *scene) bool {
-		global, err := s.w.Journal.Global(context.Background())
+		global, err := s.w.Journal.Global(t.Context())
 		if err != nil {
 			s.Fatal(err)
 		}

@@ -3,8 +3,9 @@ package rotator_test
 import (
 	"time"
 
-	"github.com/keyrotator/keyrotator/rotator"
 	"pgregory.net/rapid"
+
+	"github.com/keyrotator/keyrotator/rotator"
 )
 
 // The generators draw from few values, so that what they draw often agrees

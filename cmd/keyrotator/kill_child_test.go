@@ -28,7 +28,7 @@ const (
 func killedMain() {
 	if err := runKilled(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(exitFailed)
+		os.Exit(exitFailed) //nolint:revive // this is the main of a program that the tests start
 	}
 }
 

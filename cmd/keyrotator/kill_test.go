@@ -217,12 +217,12 @@ func (w *killWorld) restartOnce(ctx context.Context) {
 	case <-first.dead:
 	}
 	if first.cmd.ProcessState.Exited() {
-		w.fail("the daemon ended by itself: %s\n%s", first.cmd.ProcessState, first.log)
+		w.failf("the daemon ended by itself: %s\n%s", first.cmd.ProcessState, first.log)
 		return
 	}
 	w.kills++
 	if err := w.spawn("keyrotator"); err != nil {
-		w.fail("start the daemon again: %w", err)
+		w.failf("start the daemon again: %w", err)
 	}
 }
 
@@ -261,7 +261,7 @@ func (w *killWorld) keys() (all []awsemu.Key) {
 	for _, u := range w.users {
 		keys, err := w.emu.Keys(testAccount, u.user.Name)
 		if err != nil {
-			w.fail("%w", err)
+			w.failf("%w", err)
 		}
 		all = append(all, keys...)
 	}
@@ -282,7 +282,7 @@ func TestADaemonKilledAgainAndAgainBreaksNobody(t *testing.T) {
 	w.startConsumers()
 	err = w.spawn("keyrotator")
 	for w.kills = 0; w.kills < kills && err == nil; w.kills++ {
-		pause := time.NewTimer(rand.N(4 * time.Second)) //nolint:gosec // any moment will do
+		pause := time.NewTimer(rand.N(4 * time.Second))
 		select {
 		case <-pause.C:
 			w.kill()

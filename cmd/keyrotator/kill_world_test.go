@@ -59,10 +59,10 @@ func newKillWorld(ctx context.Context, dir, maxAge string, users int) (*killWorl
 		file: filepath.Join(dir, "keyrotator.yaml"),
 	}
 	w.ctx, w.end = context.WithCancel(ctx)
-	var err error
-	if err = w.emu.CreateAccount(testAccount); err != nil {
+	if err := w.emu.CreateAccount(testAccount); err != nil {
 		return nil, err
 	}
+	var err error
 	if w.listener, err = w.emu.Listen("127.0.0.1:0"); err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (w *killWorld) addUser(name string) (text string, err error) {
 		name, name, killRefreshes, path, killRefreshes), err
 }
 
-func (w *killWorld) fail(format string, args ...any) {
+func (w *killWorld) failf(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.errs = append(w.errs, fmt.Errorf(format, args...))
@@ -109,10 +109,10 @@ func (w *killWorld) watch(c awsemu.Call, stage awsemu.Stage) {
 		for _, p := range u.places {
 			held, err := p.read()
 			if err != nil {
-				w.fail("read %s of %s: %w", p.name, u.user, err)
+				w.failf("read %s of %s: %w", p.name, u.user, err)
 			}
 			if held.AccessKeyID == c.Target {
-				w.fail("%s of %s, which %s of %s holds", c.Operation, c.Target, p.name, u.user)
+				w.failf("%s of %s, which %s of %s holds", c.Operation, c.Target, p.name, u.user)
 			}
 		}
 	}
@@ -132,17 +132,20 @@ func (w *killWorld) consume(u killUser, p namedPlace) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	held, err := p.read()
-	var readAt time.Time
+	if err != nil {
+		w.failf("%s: read %s: %w", u.user, p.name, err)
+	}
+	readAt := time.Now()
 	for {
 		if time.Since(readAt) >= killRefreshes/2 {
 			if held, err = p.read(); err != nil {
-				w.fail("%s: read %s: %w", u.user, p.name, err)
+				w.failf("%s: read %s: %w", u.user, p.name, err)
 			}
 			readAt = time.Now()
 		}
 		// A fault for the daemon may hit a consumer; that blames no key.
 		if err := signIn(w.ctx, w.emu.Transport(), stsURL, held); errors.Is(err, errKeyRefused) {
-			w.fail("%s cannot sign in with %s, read from %s %s ago: %w", u.user, held.AccessKeyID, p.name, time.Since(readAt), err)
+			w.failf("%s cannot sign in with %s, read from %s %s ago: %w", u.user, held.AccessKeyID, p.name, time.Since(readAt), err)
 		}
 		w.mu.Lock()
 		w.signIns++
@@ -208,7 +211,7 @@ func (w *killWorld) current() *child {
 func (w *killWorld) kill() {
 	c := w.current()
 	if err := c.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		w.fail("kill the daemon: %w", err)
+		w.failf("kill the daemon: %w", err)
 	}
 	<-c.dead
 }
@@ -223,7 +226,7 @@ func (w *killWorld) stop(ctx context.Context) error {
 	w.end()
 	w.consumers.Wait()
 	if err := w.listener.Close(); err != nil {
-		w.fail("close the AWS: %w", err)
+		w.failf("close the AWS: %w", err)
 	}
 	w.check(ctx)
 	w.mu.Lock()
@@ -241,17 +244,17 @@ func (w *killWorld) terminate(ctx context.Context, c *child) {
 	default:
 	}
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		w.fail("stop the daemon: %w", err)
+		w.failf("stop the daemon: %w", err)
 	}
 	select {
 	case <-c.dead:
 		// One that has just begun may not listen to signals yet.
 		status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
 		if c.cmd.ProcessState.ExitCode() != exitOK && (!ok || status.Signal() != syscall.SIGTERM) {
-			w.fail("the daemon ended on SIGTERM as %s", c.cmd.ProcessState)
+			w.failf("the daemon ended on SIGTERM as %s", c.cmd.ProcessState)
 		}
 	case <-ctx.Done():
-		w.fail("the daemon does not end on SIGTERM: %w", ctx.Err())
+		w.failf("the daemon does not end on SIGTERM: %w", ctx.Err())
 		w.kill()
 	}
 }
@@ -261,11 +264,11 @@ func (w *killWorld) terminate(ctx context.Context, c *child) {
 func (w *killWorld) check(ctx context.Context) {
 	db, err := journal.Open(ctx, "sqlite://"+filepath.Join(w.dir, "journal.db"), journal.Options{})
 	if err != nil {
-		w.fail("%w", err)
+		w.failf("%w", err)
 		return
 	}
 	if err := errors.Join(db.Verify(ctx), db.Close()); err != nil {
-		w.fail("%w", err)
+		w.failf("%w", err)
 	}
 	for _, u := range w.users {
 		for _, p := range u.places {
@@ -274,7 +277,7 @@ func (w *killWorld) check(ctx context.Context) {
 				err = signIn(ctx, w.emu.Transport(), stsURL, held)
 			}
 			if err != nil {
-				w.fail("what %s of %s holds does not sign in: %w", p.name, u.user, err)
+				w.failf("what %s of %s holds does not sign in: %w", p.name, u.user, err)
 			}
 		}
 	}

@@ -74,8 +74,8 @@ func secretPlace(emu *awsemu.Server, name string) place {
 			return aws.Credentials{}, err
 		}
 		var value struct {
-			ID     string `json:"AWS_ACCESS_KEY_ID"`
-			Secret string `json:"AWS_SECRET_ACCESS_KEY"`
+			ID     string `json:"AWS_ACCESS_KEY_ID"`     //nolint:tagliatelle // the names that the AWS SDKs read
+			Secret string `json:"AWS_SECRET_ACCESS_KEY"` //nolint:tagliatelle // the names that the AWS SDKs read
 		}
 		if err := json.Unmarshal([]byte(text), &value); err != nil {
 			return aws.Credentials{}, err

@@ -68,7 +68,7 @@ type namedPlace struct {
 func newYear(t *testing.T, plan yearPlan) *yearWorld {
 	w := &yearWorld{
 		t: t, plan: plan, dir: memoryDir(t), began: time.Now(),
-		random: rand.New(rand.NewPCG(plan.seed, 1)), //nolint:gosec // repeatable on purpose
+		random: rand.New(rand.NewPCG(plan.seed, 1)),
 		emu: awsemu.New(awsemu.Options{
 			Seed: plan.seed, CallLog: 16,
 			NewKeyDelay:  [2]time.Duration{3 * time.Second, 15 * time.Second},
@@ -101,7 +101,7 @@ func newYear(t *testing.T, plan yearPlan) *yearWorld {
 // hundred thousand commits, and a disk takes its time for each.
 func memoryDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "keyrotator-test-")
+	dir, err := os.MkdirTemp("/dev/shm", "keyrotator-test-") //nolint:usetesting // TempDir is on a disk
 	if err != nil {
 		return t.TempDir()
 	}
@@ -264,7 +264,7 @@ func (w *yearWorld) start(ctx context.Context) *life {
 		tuning: rotator.Options{Poll: time.Hour},
 	}
 	if w.plan.faults {
-		random := rand.New(rand.NewPCG(w.plan.seed, w.random.Uint64())) //nolint:gosec // repeatable on purpose
+		random := rand.New(rand.NewPCG(w.plan.seed, w.random.Uint64()))
 		options.wrapJournal = func(j rotator.Journal) rotator.Journal {
 			return &faultyJournal{Journal: j, dead: &l.dead, random: random, p: 0.001, faults: &w.tally.journalFaults}
 		}

@@ -111,13 +111,13 @@ func TestKeysAreBackdated(t *testing.T) {
 }
 
 func TestTheSeedDecidesEveryId(t *testing.T) {
-	make := func(seed uint64) string {
+	ids := func(seed uint64) string {
 		c := newCloud(t, awsemu.Options{Seed: seed})
 		id, secret := c.user("ci")
 		next, nextSecret := c.create("ci")
 		return fmt.Sprint(id, secret, next, nextSecret)
 	}
-	if make(1) != make(1) || make(1) == make(2) {
+	if first, again, other := ids(1), ids(1), ids(2); first != again || first == other {
 		t.Error("ids do not follow the seed")
 	}
 }

@@ -208,6 +208,7 @@ func (s *Server) around(a *armed, q *request, p *plan) {
 		if q.operation == "CreateAccessKey" && s.take(a, &q.call) {
 			p.race = true
 		}
+	default: // the other kinds act before the effect, or on keys
 	}
 }
 

@@ -227,7 +227,7 @@ func TestAnAnswerWithoutADate(t *testing.T) {
 		if listening {
 			l, err := c.server.Listen("127.0.0.1:0")
 			must(t, err)
-			defer func() { must(t, l.Close()) }()
+			t.Cleanup(func() { must(t, l.Close()) })
 			c.admin.BaseEndpoint, c.admin.HTTPClient = aws.String(l.URL()), http.DefaultClient
 		}
 		dated := func() bool {

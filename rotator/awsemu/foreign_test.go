@@ -128,7 +128,7 @@ func (c commandLine) call(t *testing.T, who credential, service, operation strin
 		return "", out
 	}
 	m := regexp.MustCompile(`An error occurred \((\w+)\) when calling the (\w+) operation`).FindStringSubmatch(stderr.String())
-	if m == nil || m[2] != operation {
+	if len(m) != 3 || m[2] != operation {
 		t.Fatalf("aws %s %s: %v: %s", service, operation, err, stderr.String())
 	}
 	return m[1], nil

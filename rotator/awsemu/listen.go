@@ -1,6 +1,7 @@
 package awsemu
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,8 @@ func (s *Server) Listen(addr string) (*Listener, error) {
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 		return nil, fmt.Errorf("listen on %q: %w", addr, ErrNotLoopback)
 	}
-	socket, err := net.Listen("tcp", addr)
+	var listening net.ListenConfig
+	socket, err := listening.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: %w", addr, err)
 	}

@@ -138,8 +138,6 @@ type principal struct {
 	session *session
 }
 
-func (p principal) known() bool { return p.user != nil || p.session != nil }
-
 func (p principal) account() *account {
 	if p.user != nil {
 		return p.user.account

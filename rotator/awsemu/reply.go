@@ -16,7 +16,7 @@ func (s *Server) encode(q *request, p plan, result any, refusal *apiError) reply
 	var err error
 	switch {
 	case refusal != nil:
-		out.status, out.body, err = refusal.status, nil, nil
+		out.status = refusal.status
 		out.body, err = encodeError(q, refusal)
 	case jsonService(q.service):
 		out.body, err = encodeJSON(result)

@@ -59,6 +59,7 @@ func parseFault(words []string) (Fault, error) {
 		f.Count = 0
 	case FlapNewKey:
 		f.Count = 2
+	default:
 	}
 	said := map[string]bool{}
 	for _, word := range words[1:] {
@@ -71,7 +72,10 @@ func parseFault(words []string) (Fault, error) {
 		}
 		said[part] = true
 	}
-	return f, f.check()
+	if err := f.check(); err != nil {
+		return Fault{}, err
+	}
+	return f, nil
 }
 
 // read takes one word after the kind and names the part that it sets.

@@ -63,13 +63,15 @@ func (x *secret) checkMove(in updateStageInput) error {
 	switch {
 	case in.RemoveFromVersionId == "":
 		if holder != nil && holder.id != in.MoveToVersionId {
-			return errSecretParameter("The parameter RemoveFromVersionId can't be empty. Staging label %s is currently attached to version %s, so you must explicitly reference that version in RemoveFromVersionId.",
+			return errSecretParameter("The parameter RemoveFromVersionId can't be empty. Staging label %s is currently attached to "+
+				"version %s, so you must explicitly reference that version in RemoveFromVersionId.",
 				in.VersionStage, holder.id)
 		}
 	case x.version(in.RemoveFromVersionId) == nil:
 		return refuse(http.StatusBadRequest, "ResourceNotFoundException", "Secrets Manager can't find the specified secret version: %s.", in.RemoveFromVersionId)
 	case holder == nil || holder.id != in.RemoveFromVersionId:
-		return errSecretParameter("If you specify RemoveFromVersionId, it must be the version that has the staging label %s; version %s has not.", in.VersionStage, in.RemoveFromVersionId)
+		return errSecretParameter("If you specify RemoveFromVersionId, it must be the version that has the staging label %s; version %s has not.",
+			in.VersionStage, in.RemoveFromVersionId)
 	}
 	return nil
 }

@@ -39,7 +39,8 @@ func checkValue(text *string, binary []byte, token string) error {
 
 // errTooLong words the limit as in kubernetes-sigs/cluster-api-provider-aws#1531: the value itself is not repeated.
 func errTooLong(member string) error {
-	return errValidation(secretsManager, "1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length less than or equal to %d", member, maxSecret)
+	return errValidation(secretsManager,
+		"1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length less than or equal to %d", member, maxSecret)
 }
 
 // add appends a version with its labels. The first version gets AWSCURRENT in any case.
@@ -83,7 +84,8 @@ func (s *Server) putSecretValue(q *request) (any, error) {
 		return nil, err
 	}
 	if in.VersionStages != nil && (len(in.VersionStages) < 1 || len(in.VersionStages) > maxLabels || slices.Contains(in.VersionStages, "")) {
-		return nil, errValidation(secretsManager, "1 validation error detected: Value at 'versionStages' failed to satisfy constraint: Member must have length between 1 and %d", maxLabels)
+		return nil, errValidation(secretsManager,
+			"1 validation error detected: Value at 'versionStages' failed to satisfy constraint: Member must have length between 1 and %d", maxLabels)
 	}
 	x, err := q.findLive(in.SecretId)
 	if err != nil {

@@ -3,6 +3,7 @@ package window
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -84,10 +85,8 @@ func parseGuarded(expr string) (parsed cron.Schedule, err error) {
 // bits at all; it is told from the bits, since the library would otherwise step
 // through five years minute by minute to find nothing.
 func fires(spec *cron.SpecSchedule) bool {
-	for _, bits := range []uint64{spec.Minute, spec.Hour, spec.Dom, spec.Month, spec.Dow} {
-		if bits == 0 {
-			return false
-		}
+	if slices.Contains([]uint64{spec.Minute, spec.Hour, spec.Dom, spec.Month, spec.Dow}, 0) {
+		return false
 	}
 	// The library looks five years ahead, and 2000 is a leap year.
 	return !spec.Next(time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)).IsZero()

@@ -9,6 +9,7 @@ const (
 	// MinDuration and MaxDuration bound how long one opening of a window lasts.
 	// A window longer than a week is better written as its opposite, a freeze.
 	MinDuration = time.Second
+	// MaxDuration is the longest.
 	MaxDuration = 7 * 24 * time.Hour
 )
 
