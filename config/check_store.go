@@ -11,7 +11,7 @@ import (
 // maxTemplate is what a secret in Secrets Manager may hold.
 const maxTemplate = 65536
 
-func (c *checker) store(path string, u User, s Store) {
+func (c *checker) store(path string, s Store) {
 	if !c.usable(path) || !c.given(path) {
 		return
 	}

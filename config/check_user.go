@@ -100,7 +100,7 @@ func (c *checker) consumers(path string, u User, places *places) {
 			}
 			names[consumer.Name] = true
 		}
-		c.store(here+".store", u, consumer.Store)
+		c.store(here+".store", consumer.Store)
 		places.take(here+".store", consumer.Store)
 	}
 	if !required {

@@ -61,7 +61,7 @@ func (w *canaryWorld) furnish(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	var held struct {
-		Secret string `json:"AWS_SECRET_ACCESS_KEY"`
+		Secret string `json:"AWS_SECRET_ACCESS_KEY"` //nolint:tagliatelle // the names that the AWS SDKs read
 	}
 	if err := json.Unmarshal([]byte(value), &held); err != nil {
 		t.Fatal(err)

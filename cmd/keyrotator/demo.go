@@ -153,7 +153,7 @@ func (c *cli) demoRotate(ctx context.Context, w *demoWorld, d demonstration) (er
 
 // demoServe keeps the embedded AWS and its consumers alive until the context ends.
 func (c *cli) demoServe(ctx context.Context, w *demoWorld, d demonstration) (err error) {
-	listener, err := w.emu.Listen(d.listen)
+	listener, err := w.emu.Listen(d.listen) //nolint:contextcheck // the socket lives until it is closed
 	if err != nil {
 		return usageError(err)
 	}
