@@ -149,6 +149,9 @@ func tellDone(e rotator.Entry, p rotator.Progress) (string, tone) {
 	case rotator.VerbRestore:
 		return fmt.Sprintf("%s holds old key %s again", e.Consumer, key), toneWarn
 	case rotator.VerbDeactivate:
+		if c != nil && c.Emergency {
+			return fmt.Sprintf("%s is cut at once, its graces waived: it is compromised", key), toneWarn
+		}
 		return fmt.Sprintf("%s: unused, and all was seen live again → made inactive", key), toneGood
 	case rotator.VerbReactivate:
 		return fmt.Sprintf("old key %s is active again: %s", key, because(e)), toneWarn
