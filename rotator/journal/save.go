@@ -54,15 +54,17 @@ func (db *DB) claim(ctx context.Context, user rotator.User, owner string, now ti
 
 // Save implements rotator.Journal. When it erased sealed bytes it also empties
 // the write-ahead log, so that they are in no file any more when it returns;
-// while another process reads the journal, that is left to the next save.
+// while another process reads the journal, or on a machine too slow to do it in
+// time, that is left to the next save.
 func (db *DB) Save(ctx context.Context, row rotator.Row, change rotator.Change) (rotator.Row, error) {
 	saved, err := db.save(ctx, row, change)
-	if err == nil {
-		// The save is durable by now, but the caller was promised more.
-		err = db.cutLog(ctx)
-	}
 	if err != nil {
 		return rotator.Row{}, fmt.Errorf("save %s: %w", row.User, err)
+	}
+	if err := db.cutLog(ctx); err != nil {
+		// The save is durable by now, and calling it failed would hold the user
+		// for a whole lease. The log stays owed until the next save.
+		db.uncut.Store(true)
 	}
 	return saved, nil
 }
