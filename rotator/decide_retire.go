@@ -17,12 +17,14 @@ func (c *Cycle) grace() time.Duration {
 	}
 }
 
-// quiet is how long the key to retire must be known unused.
+// quiet is how old the last use that IAM shows of the key to retire must be.
+// What IAM shows is late: it is silent about the time since the lag began, and
+// only before that a missing use means an unused key.
 func (c *Cycle) quiet() time.Duration {
 	if c.Emergency {
 		return 0
 	}
-	return c.Policy.Quiet
+	return c.Policy.Quiet + c.Policy.LastUsedLag
 }
 
 // trial is how long the key to retire stays Inactive.
@@ -40,7 +42,7 @@ func (c *Cycle) firstLook() time.Duration {
 	if c.Emergency || c.Purpose != PurposeRotation || planted(plantNoGrace) || planted(plantNoQuiet) {
 		return c.grace()
 	}
-	return max(c.grace(), refreshes(c.Consumers)+c.Policy.Quiet)
+	return max(c.grace(), refreshes(c.Consumers)+c.quiet())
 }
 
 // retiring is what a decision must see before it cuts or deletes.
