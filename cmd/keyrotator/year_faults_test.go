@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/keyrotator/keyrotator/rotator/awsemu"
@@ -51,6 +52,9 @@ func (w *yearWorld) watch(c awsemu.Call, stage awsemu.Stage) {
 	}
 	switch c.Operation {
 	case "CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey":
+	case "UpdateSecretVersionStage":
+		w.readAtOnce(c.Target)
+		return
 	default:
 		return
 	}
@@ -85,5 +89,20 @@ func (w *yearWorld) watch(c awsemu.Call, stage awsemu.Stage) {
 				w.t.Errorf("after %s of %s, %s of %s holds %s, which is not Active (%v)", c.Operation, c.Target, p.name, u.user, held.AccessKeyID, err)
 			}
 		}
+	}
+}
+
+// readAtOnce is a consumer that starts right after a secret was promoted.
+func (w *yearWorld) readAtOnce(secret string) {
+	for _, u := range w.users {
+		if u.user.Name != secret {
+			continue
+		}
+		held, err := u.places[0].read()
+		if err != nil {
+			w.t.Errorf("%s: read the secret: %v", u.user, err)
+			continue
+		}
+		w.trySignIn(context.Background(), u, u.places[0], held)
 	}
 }
