@@ -102,6 +102,12 @@ func (c *canary) sink(name, text string) {
 	c.sinks[name] = append(c.sinks[name], text...)
 }
 
+func (c *canary) read(name string) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sinks[name]
+}
+
 // Write makes the canary a place for logs.
 func (c *canary) Write(p []byte) (int, error) {
 	c.sink("logs", string(p))
@@ -251,8 +257,8 @@ func (w *canaryWorld) runCommands(t *testing.T) {
 	w.emu.Inject(awsemu.Fault{Kind: awsemu.Refuse})
 	w.runAll(forms[:2], [][]string{{"check"}, {"plan"}})
 	for _, name := range []string{"check", "status", "plan", "history"} {
-		if len(w.canary.sinks["output of "+name]) == 0 {
-			t.Errorf("%s wrote nothing: %s", name, w.canary.sinks["messages of "+name])
+		if len(w.canary.read("output of "+name)) == 0 {
+			t.Errorf("%s wrote nothing: %s", name, w.canary.read("messages of "+name))
 		}
 	}
 }
