@@ -251,7 +251,7 @@ func (w *killWorld) await(ctx context.Context, what string, wanted func(killUser
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("there never was %s: %w, %w; progress %+v, keys %v", what, ctx.Err(), err, all, w.keys())
+			return fmt.Errorf("there never was %s: %w; progress %+v, keys %v", what, errors.Join(ctx.Err(), err), all, w.keys())
 		}
 	}
 }
