@@ -93,6 +93,9 @@ func forgetOr(s State, consumers []Pinned, reason Reason, detail string) Decisio
 		return halt(reason, detail)
 	}
 	view := s.Live.Stores[rec.Name]
+	if !view.Trouble.None() { // it may tell once it can be read: no evidence, no halt
+		return retry(Trouble{view.Trouble.Reason, rec.Name + ": " + view.Trouble.Detail})
+	}
 	held, listed := find(s.Live.Keys, view.Held)
 	if view.Owner == s.User.String() && listed && held.Status == Active {
 		return Decision{Verb: VerbForget, Reason: reason, Detail: detail}

@@ -90,10 +90,12 @@ func decideCreating(now time.Time, s State) Decision {
 // made a key in the same minute, so anything short of certain asks a person.
 func decideOrphan(s State, extra Key) Decision {
 	c := s.Progress.Cycle
-	rec, hasRecord := record(c.Consumers)
+	if t, ok := unreadable(s, c.Consumers); ok {
+		return retry(t)
+	}
+	_, hasRecord := record(c.Consumers)
 	old, listed := find(s.Live.Keys, c.Retire)
-	certain := hasRecord && listed && old.Status == Active && len(s.Live.Keys) == 2 &&
-		!extra.Created.Before(c.Intended) && s.Live.Stores[rec.Name].Trouble.None()
+	certain := hasRecord && listed && old.Status == Active && len(s.Live.Keys) == 2 && !extra.Created.Before(c.Intended)
 	if _, foreign := foreignStore(s, c.Consumers, c.Retire); foreign || !certain {
 		return halt(ReasonUncertainOrphan, evidence(s.Live.Keys))
 	}
@@ -151,6 +153,9 @@ func decideRecovered(s State) Decision {
 	}
 	if rec, ok := record(c.Consumers); ok && s.Live.Stores[rec.Name].Held == c.Keep {
 		return Decision{Verb: VerbProve, Key: c.Keep, Reason: ReasonUnproven}
+	}
+	if t, ok := unreadable(s, c.Consumers); ok {
+		return retry(t)
 	}
 	return halt(ReasonSecretLost, string(c.Keep))
 }
@@ -324,10 +329,7 @@ func clearSuspicion(s State) (Decision, bool) {
 func signTrouble(now time.Time, s State) Decision {
 	c := s.Progress.Cycle
 	t := s.Live.SignTrouble
-	if t.Reason == ReasonWrongIdentity {
-		return halt(t.Reason, t.Detail)
-	}
-	if t.Reason == ReasonSecretLost {
+	if t.Reason == ReasonWrongIdentity || t.Reason == ReasonSecretLost {
 		return halt(t.Reason, t.Detail)
 	}
 	if t.Reason == ReasonNotSignedIn && s.Attempts > 5 && now.Sub(s.Progress.Since) > max(c.Policy.Verify.Limit, c.Policy.Settle) {

@@ -104,6 +104,9 @@ func decideAdopt(s State, r Request, d Decision) Decision {
 	if wait, ok := look(s, Needs{Identity: true, Stores: true}, ReasonAsked); ok {
 		return wait
 	}
+	if t, ok := unreadable(s, s.Consumers); ok { // it may hold another key
+		return retry(t)
+	}
 	key, listed := find(s.Live.Keys, r.Key)
 	if !listed || key.Status != Active {
 		return reject(d, string(r.Key)+" is not an active key of this user")
@@ -132,6 +135,9 @@ func decideEvict(policy Policy, s State, r Request, d Decision) Decision {
 	}
 	if wait, ok := look(s, Needs{Stores: true}, ReasonAsked); ok {
 		return wait
+	}
+	if t, ok := unreadable(s, s.Consumers); ok {
+		return retry(t)
 	}
 	listed := slices.ContainsFunc(s.Live.Keys, func(k Key) bool { return k.ID == r.Key })
 	if !listed || s.OwnKey == r.Key {

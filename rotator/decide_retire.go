@@ -244,6 +244,9 @@ func decideTrial(now time.Time, s State) Decision {
 	if d, ok := strange(now, s); ok {
 		return d
 	}
+	if !listed { // gone, and the kept key could not be seen to work just now
+		return signTrouble(now, s)
+	}
 	if retire.Status != Inactive && !planted(plantNoReread) {
 		return suspect(now, c.Policy.Settle, s, halt(ReasonReactivated, string(c.Retire)))
 	}

@@ -93,6 +93,11 @@ func (s *step) observeStores(ctx context.Context, live *Live, needs Needs) {
 func (s *step) signIn(ctx context.Context, key KeyID, stores map[string]StoreView) (Identity, Trouble) {
 	credential, err := s.credential(ctx, key)
 	if err != nil {
+		for _, c := range s.target.Consumers { // one that could not be read may have it
+			if t := stores[c.Name()].Trouble; !t.None() {
+				return Identity{}, Trouble{t.Reason, c.Name() + ": " + t.Detail}
+			}
+		}
 		return Identity{}, Trouble{ReasonSecretLost, err.Error()}
 	}
 	who, err := s.target.Witness.SignIn(ctx, credential, s.policy().Verify.Regions)
