@@ -118,7 +118,7 @@ func (d *daemon) start(sweep rotator.Schedule, opts rotator.Options) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel, d.ended = cancel, make(chan error, 1)
-	go func() { d.ended <- r.Run(ctx, sweep) }()
+	go func() { d.ended <- rotator.NewLoop(r, sweep).Run(ctx) }()
 }
 
 func (d *daemon) stop() {

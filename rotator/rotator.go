@@ -85,11 +85,15 @@ func (r *Rotator) Fleet() *Fleet { return r.fleet.load() }
 func (r *Rotator) now() time.Time { return r.opts.Now() }
 
 // Step performs the one next step of a user: claim, observe, decide, execute.
-// It returns the decision that was carried out. With look it looks at the
-// world even if nothing is due. ErrClaimed means that somebody else is at it.
+// It returns the decision that was carried out, and tells the observer of an
+// error. With look it looks at the world even if nothing is due. ErrClaimed
+// means that somebody else is at it, which is nobody's failure.
 func (r *Rotator) Step(ctx context.Context, user User, look bool) (Decision, error) {
 	s, err := r.begin(ctx, user, look)
 	if err != nil {
+		if !errors.Is(err, ErrClaimed) && ctx.Err() == nil {
+			r.deps.Observer.Observe(ctx, Event{Kind: EventStepFailed, At: r.now(), User: user, Err: err})
+		}
 		return Decision{}, err
 	}
 	d := s.decide(ctx)
@@ -115,17 +119,18 @@ func (r *Rotator) Plan(ctx context.Context, row Row, global Global) (Decision, S
 
 // begin claims the user and gathers what the journal knows.
 func (r *Rotator) begin(ctx context.Context, user User, look bool) (*step, error) {
-	trusted := r.now().Add(r.opts.Lease) // counted from before the claim
-	row, err := r.deps.Journal.Claim(ctx, user, r.opts.Owner, r.now(), r.opts.Lease)
+	began := r.now() // the lease counts from before the claim
+	row, err := r.deps.Journal.Claim(ctx, user, r.opts.Owner, began, r.opts.Lease)
 	if err != nil {
 		return nil, fmt.Errorf("claim %s: %w", user, err)
 	}
 	global, err := r.deps.Journal.Global(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("claim %s: %w", user, err)
-	}
 	s := r.newStep(row, user, global, look)
-	s.trusted = trusted
+	s.claimed = began
+	if err != nil {
+		// Nothing was done yet, so that the next try need not wait for the lease.
+		return nil, fmt.Errorf("claim %s: %w", user, errors.Join(err, s.save(ctx, Change{Release: true})))
+	}
 	return s, nil
 }
 

@@ -17,7 +17,7 @@ type step struct {
 	state   State
 	sight   sight
 	tally   *Tally
-	trusted time.Time // the lease holds until then, on the local clock
+	claimed time.Time // when the claim was asked for, on the local clock
 }
 
 // mostLooks bounds how often one step looks; a look may show that one more
@@ -46,11 +46,19 @@ func (s *step) decide(ctx context.Context) Decision {
 	return retry(Trouble{ReasonUnavailable, "the world could not be seen whole"})
 }
 
-// fence refuses once the lease may be over, or less of it is left than one
-// effect may take. It is asked after signing and before sending.
+// rest is how much of the lease is left, by the clock that says less. The
+// monotonic clock does not see a virtual machine that was suspended, the wall
+// clock may have been set back.
+func (s *step) rest() time.Duration {
+	now := s.r.now()
+	return s.r.opts.Lease - max(now.Sub(s.claimed), now.Round(0).Sub(s.claimed.Round(0)))
+}
+
+// fence refuses once the lease may be over. It is asked after signing and
+// before sending.
 func (s *step) fence() error {
-	if left := s.trusted.Sub(s.r.now()); left <= 0 {
-		return fmt.Errorf("%w: the lease ended %s ago", ErrFenced, -left)
+	if rest := s.rest(); rest <= 0 {
+		return fmt.Errorf("%w: the lease ended %s ago", ErrFenced, -rest)
 	}
 	return nil
 }
@@ -163,8 +171,8 @@ func (s *step) wait(ctx context.Context, d Decision) error {
 }
 
 // detached is the context of a started effect: a shutdown does not end it, its
-// time limit and the fence do.
+// time limit, the fence and the end of the lease do.
 func (s *step) detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx = WithFence(WithTally(context.WithoutCancel(ctx), s.tally), s.fence)
-	return context.WithTimeout(ctx, s.r.opts.EffectLimit)
+	return context.WithTimeout(ctx, min(s.r.opts.EffectLimit, s.rest()))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -66,6 +67,27 @@ func (p Progress) Deviates(report Report, name string) bool {
 		return active != 1 || slices.ContainsFunc(slots[:], used)
 	default:
 		return false // under way: the cycle looks by itself
+	}
+}
+
+// Sweep finds, account by account, the users that deviate from the journal and
+// calls look for each: they are to be stepped with a look at the world. A
+// rotator without a roster sweeps nothing. An account that cannot be inspected
+// is told to the observer and left out.
+func (r *Rotator) Sweep(ctx context.Context, look func(User)) {
+	if r.deps.Roster == nil {
+		return
+	}
+	accounts := map[string]bool{}
+	for user := range r.Fleet().Targets {
+		accounts[user.Account] = true
+	}
+	for _, account := range slices.Sorted(maps.Keys(accounts)) {
+		users, err := r.deviants(ctx, account)
+		for _, user := range users {
+			look(user)
+		}
+		r.deps.Observer.Observe(ctx, Event{Kind: EventSwept, At: r.now(), User: User{Account: account}, Err: err})
 	}
 }
 

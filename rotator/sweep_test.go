@@ -109,8 +109,8 @@ func sweepOnce(t *testing.T, denied bool) {
 	look.report.Made = time.Now().Add(30 * time.Minute)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx, hourly{}) }()
-	time.Sleep(59 * time.Minute)
+	go func() { ended <- rotator.NewLoop(r, hourly{}).Run(ctx) }()
+	time.Sleep(59 * time.Minute) // of the bubble's fake clock
 	for _, u := range users {
 		u.lists.Store(0)
 	}

@@ -175,7 +175,7 @@ func (a *app) startLoop(ctx context.Context) error {
 	a.looping.Store(true)
 	go func() {
 		defer close(ended)
-		err := a.rotator.Run(ctx, a.sweep)
+		err := rotator.NewLoop(a.rotator, a.sweep).Run(ctx)
 		a.looping.Store(false)
 		if ctx.Err() == nil {
 			a.fail(fmt.Errorf("the loop ended: %w", err))
