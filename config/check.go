@@ -46,10 +46,20 @@ func (c *checker) check() {
 	c.accounts()
 	c.journal()
 	c.schedule()
+	c.limits()
 	for _, name := range sortedKeys(c.cfg.Policies) {
 		c.policy(join("policies", name), name, c.cfg.Policies[name])
 	}
 	c.users()
+}
+
+// limits checks that an effect fits into its lease with a look before it.
+func (c *checker) limits() {
+	l := c.cfg.Limits
+	if c.usable("limits.lease") && c.usable("limits.shutdown") && l.Lease < 2*l.Shutdown {
+		c.spoil("limits.lease", fmt.Sprintf("lease %s is less than twice shutdown %s", FormatDuration(l.Lease), FormatDuration(l.Shutdown)),
+			"a step looks before it acts, and both must fit into its lease")
+	}
 }
 
 // match checks a text that is given against a pattern.

@@ -53,6 +53,9 @@ type Limits struct {
 	CallsInFlight int           `yaml:"calls_in_flight" jsonschema:"default=8,minimum=1,maximum=64" doc:"How many AWS calls may be under way at once in each account. Users that wait do not count."`
 	CallTimeout   time.Duration `yaml:"call_timeout" jsonschema:"default=30s" check:"positive" doc:"How long one call may take."`
 	Shutdown      time.Duration `yaml:"shutdown" jsonschema:"default=25s" check:"positive" doc:"How long a started effect may take to finish after SIGTERM. Keep it under the supervisor's own limit (Kubernetes: 30s)."`
+	Lease         time.Duration `yaml:"lease" jsonschema:"default=2m" check:"positive" doc:"How long one step of a user may take. Nothing is sent after it, and no call may last longer than what is left of it."`
+	// TakeoverMargin is used where several replicas share a journal.
+	TakeoverMargin time.Duration `yaml:"takeover_margin" jsonschema:"default=15m" doc:"How long after the end of its lease another replica leaves the user of a dead one alone. It covers requests still under way (AWS takes a signature for five minutes) and clocks that differ. Of no use with SQLite, whose lock proves that the former owner is dead."`
 }
 
 // Breaker says how many failures stop everything.
@@ -63,6 +66,11 @@ type Breaker struct {
 
 // JournalPath returns the file of the SQLite journal.
 func (c *Config) JournalPath() string { return strings.TrimPrefix(c.Journal, sqliteScheme) }
+
+// SharedJournal reports whether several replicas may work on the journal.
+func (c *Config) SharedJournal() bool {
+	return strings.HasPrefix(c.Journal, "postgres://") || strings.HasPrefix(c.Journal, "postgresql://")
+}
 
 // PolicyOf returns the policy of a user. The name was checked by Parse; a user
 // made by hand with an unknown one gets the default policy.

@@ -30,8 +30,16 @@ func (c *Config) Warnings() []Finding {
 			warnPolicy(join("policies", name), c.Policies[name], slowest[name], warn)
 		}
 	}
+	if c.SharedJournal() && c.Limits.TakeoverMargin < safeMargin {
+		warn("limits.takeover_margin", fmt.Sprintf("takeover_margin is %s, less than %s", FormatDuration(c.Limits.TakeoverMargin), FormatDuration(safeMargin)),
+			"AWS still takes a request that a replica signed five minutes ago and never sent")
+	}
 	return sortFindings(found)
 }
+
+// safeMargin is longer than AWS takes a signature for: five minutes by the
+// documents of IAM and STS, and some of clocks that differ.
+const safeMargin = 6 * time.Minute
 
 func warnPolicy(path string, p Policy, refreshes time.Duration, warn func(path, message, hint string)) {
 	for _, w := range []struct {

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestWarnings(t *testing.T) {
@@ -52,5 +54,16 @@ func TestWarningsName(t *testing.T) {
 				t.Errorf("warnings = %+v, want one at %s", found, c.want)
 			}
 		})
+	}
+}
+
+func TestAShortTakeoverMarginIsWarnedOfWhereReplicasShareAJournal(t *testing.T) {
+	cfg := Config{Users: []User{{}}, Limits: Limits{TakeoverMargin: 5 * time.Minute}}
+	for journal, want := range map[string]int{"postgres://localhost/keys": 1, "sqlite:///var/lib/journal.db": 0} {
+		cfg.Journal = journal
+		found := slices.DeleteFunc(cfg.Warnings(), func(f Finding) bool { return f.Path != "limits.takeover_margin" })
+		if len(found) != want {
+			t.Errorf("journal %s: %d warnings of a short margin, want %d", journal, len(found), want)
+		}
 	}
 }

@@ -114,7 +114,7 @@ func (a *app) prepareTransport(ctx context.Context) error {
 }
 
 // tuned are the rotator's options. An effect that was begun may last as long
-// as the configuration allows for a shutdown; a lease must outlast it.
+// as the configuration allows for a shutdown.
 func (a *app) tuned(owner string) rotator.Options {
 	o := a.options.tuning
 	o.Owner = owner
@@ -122,7 +122,7 @@ func (a *app) tuned(owner string) rotator.Options {
 		o.EffectLimit = a.config.Limits.Shutdown
 	}
 	if o.Lease <= 0 {
-		o.Lease = max(2*time.Minute, 3*o.EffectLimit)
+		o.Lease = a.config.Limits.Lease
 	}
 	return o
 }
