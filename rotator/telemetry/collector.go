@@ -23,6 +23,9 @@ type CollectorOptions struct {
 	// policy a key in use gets too old. Nil exports every row, without deadlines
 	// outside a cycle.
 	Fleet func() *rotator.Fleet
+	// Speaks reports whether this replica exports what is said of users: of
+	// several replicas on one journal one does. Nil means that this one does.
+	Speaks func(ctx context.Context) (bool, error)
 	// Consumer names a consumer for people; nil leaves the store's kind and
 	// location.
 	Consumer func(user rotator.User, consumer string) string
@@ -49,6 +52,9 @@ func NewCollector(source Source, options CollectorOptions) prometheus.Collector 
 	if options.Failed == nil {
 		options.Failed = func(error) {}
 	}
+	if options.Speaks == nil {
+		options.Speaks = func(context.Context) (bool, error) { return true, nil }
+	}
 	if options.Consumer == nil {
 		options.Consumer = func(_ rotator.User, consumer string) string { return consumer }
 	}
@@ -71,17 +77,17 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.options.Limit)
 	defer cancel()
 	p := page{collector: c, out: out, seen: map[string]bool{}}
-	rows, err := c.source.Rows(ctx)
-	var global rotator.Global
-	if err == nil {
-		global, err = c.source.Global(ctx)
-	}
+	rows, global, speaks, err := c.read(ctx)
 	if err != nil {
 		c.options.Failed(err)
 		p.set(c.defined.up, 0)
 		return
 	}
 	p.set(c.defined.up, 1)
+	p.set(c.defined.speaks, number(speaks))
+	if !speaks {
+		return
+	}
 	p.set(c.defined.pausedAll, number(global.Paused))
 	p.set(c.defined.breaker, number(global.Tripped))
 	if c.options.Fleet != nil {
@@ -90,6 +96,18 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, row := range rows {
 		p.row(row)
 	}
+}
+
+// read asks the journal, if this replica is the one that speaks of users.
+func (c *collector) read(ctx context.Context) (rows []rotator.Row, global rotator.Global, speaks bool, err error) {
+	if global, err = c.source.Global(ctx); err != nil { // the answer shows that the journal can be read
+		return nil, global, false, err
+	}
+	if speaks, err = c.options.Speaks(ctx); err != nil || !speaks {
+		return nil, global, false, err
+	}
+	rows, err = c.source.Rows(ctx)
+	return rows, global, true, err
 }
 
 // page is what one scrape exports.

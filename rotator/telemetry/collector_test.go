@@ -216,3 +216,21 @@ func TestAScrapeDoesNotWaitForAStuckJournal(t *testing.T) {
 		}
 	})
 }
+
+func TestOneReplicaSpeaksOfUsers(t *testing.T) {
+	for _, speaks := range []bool{true, false} {
+		text := scrape(t, telemetry.NewCollector(&journal{rows: []rotator.Row{trial()}}, telemetry.CollectorOptions{
+			Speaks: func(context.Context) (bool, error) { return speaks, nil },
+		}))
+		want := "keyrotator_journal_speaker 0"
+		if speaks {
+			want = "keyrotator_journal_speaker 1"
+		}
+		if !strings.Contains(text, want) || !strings.Contains(text, "keyrotator_journal_up 1") {
+			t.Errorf("the page lacks %s or that the journal is up:\n%s", want, text)
+		}
+		if strings.Contains(text, "keyrotator_rotation_phase{") != speaks {
+			t.Errorf("speaks of users is not %v:\n%s", speaks, text)
+		}
+	}
+}

@@ -84,7 +84,8 @@ func (d eventDefinitions) all() []Definition {
 
 // stateDefinitions are of what the collector reads from the journal.
 type stateDefinitions struct {
-	up, created, lastUsed, deadline, active     Definition
+	up, speaks                                  Definition
+	created, lastUsed, deadline, active         Definition
 	phase, entered, halted, waiting, paused     Definition
 	inSync, pausedAll, breaker, phaseUnreadable Definition
 }
@@ -93,6 +94,9 @@ func defineState() stateDefinitions {
 	return stateDefinitions{
 		up: gauge("journal_up", "Whether the journal could be read for this scrape",
 			"While it is 0 no other metric of this section is exported."),
+		speaks: gauge("journal_speaker", "Whether this replica exports what is said of users",
+			"1 on one of the replicas that share a journal and are scraped, 0 on the others, whose pages say nothing more of this "+
+				"section. When it goes, the next one scraped takes over; queries over time should drop the labels of the replica: `max without (instance, pod)`."),
 		created: gauge("access_key_created_timestamp_seconds", "When the access key was created, by IAM's clock",
 			"Of the key in use and, during a cycle, of the new one.", "account", "user", "key"),
 		lastUsed: gauge("access_key_last_used_timestamp_seconds", "When the old access key was last used, as its deactivation knew it",
@@ -122,7 +126,7 @@ func defineState() stateDefinitions {
 
 func (d stateDefinitions) all() []Definition {
 	return []Definition{
-		d.up, d.created, d.lastUsed, d.deadline, d.active, d.phase, d.entered, d.halted, d.waiting, d.paused,
+		d.up, d.speaks, d.created, d.lastUsed, d.deadline, d.active, d.phase, d.entered, d.halted, d.waiting, d.paused,
 		d.inSync, d.pausedAll, d.breaker, d.phaseUnreadable,
 	}
 }
