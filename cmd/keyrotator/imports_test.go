@@ -37,9 +37,10 @@ var directions = []direction{
 	{"rotator/seal", core, []string{"filippo.io/age", "github.com/aws/"}, "one sealer a file"},
 	{"rotator/account", core, []string{"github.com/aws/"}, "credentials and the one transport"},
 	{"rotator/iamkeys", core, []string{"github.com/aws/"}, "the only place that knows the error codes of IAM and STS"},
-	{"rotator/journal", core, []string{"modernc.org/sqlite", "github.com/google/uuid", "golang.org/x/sys"}, "one schema, its drivers"},
+	{"rotator/journal", core, []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/google/uuid", "golang.org/x/sys"}, "one schema, its drivers"},
 	{"rotator/journal/journaltest", append([]string{"rotator/journal"}, core...), []string{"pgregory.net/rapid"}, "the suite every journal passes"},
 	{"rotator/rotatortest", append([]string{"rotator/journal"}, core...), nil, "the simulated world that only tests import; it crashes and restarts on a real journal"},
+	{"rotator/dispatch", core, []string{"github.com/riverqueue/river", "github.com/jackc/pgx/v5"}, "the only place that knows the queue"},
 	{"rotator/telemetry", core, []string{"go.uber.org/zap", "github.com/prometheus/"}, "the only observers that know a library"},
 	{"rotator/awsemu", nil, []string{"github.com/aws/aws-sdk-go-v2/aws"}, "a test double that shares code with what it tests proves nothing; the SDK only signs"},
 	{"store", nil, nil, "the contract is the standard library"},
@@ -48,6 +49,7 @@ var directions = []direction{
 	{"store/probe/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK"},
 	{"store/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK, never another kind"},
 	{"config", []string{"rotator/window"}, []string{"github.com/goccy/go-yaml", "github.com/invopop/jsonschema", "github.com/pb33f/ordered-map"}, "the configuration is data; cmd makes constructors of it"},
+	{"internal/tools/postgres", nil, nil, "a real server for tests, started with PostgreSQL's own programs"},
 	{"cmd/...", []string{"…"}, []string{"…"}, "wiring may know everything"},
 }
 

@@ -2,7 +2,7 @@
 # Installs the Debian packages that the tests or the lint need and that this machine
 # lacks; with everything there it costs milliseconds and changes nothing.
 #
-#   internal/tools/packages.sh test    # clients nobody here wrote, and promtool
+#   internal/tools/packages.sh test    # clients nobody here wrote, PostgreSQL, and promtool
 #   internal/tools/packages.sh lint
 #
 # As root on Debian or Ubuntu it installs. Anywhere else it prints what to install and
@@ -24,6 +24,7 @@ case "${1:-}" in
 test)
     need awscli test -x /usr/bin/aws
     need python3-boto3 /usr/bin/python3 -c 'import boto3'
+    need postgresql sh -c 'test -x /usr/lib/postgresql/*/bin/initdb'
     need prometheus test -x /usr/bin/promtool
     need 'gcc libc6-dev' command -v gcc # the race detector links with it
     ;;
@@ -47,13 +48,14 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         echo
         echo "    sudo apt-get update && sudo apt-get install --no-install-recommends ${packages[*]}"
         echo
-        echo "The tests call /usr/bin/aws, /usr/bin/python3 with boto3, and promtool."
+        echo "The tests call /usr/bin/aws, /usr/bin/python3 with boto3, promtool, and PostgreSQL's server."
     } >&2
     exit 1
 fi
 
-# Prometheus' package would start a server; only promtool is wanted. This file is
-# how Debian is told, and it is taken away again if it was not there before.
+# The packages of Prometheus and PostgreSQL would start servers; only their programs
+# are wanted. This file is how Debian is told, and it is taken away again if it was
+# not there before.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"
@@ -69,4 +71,7 @@ apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install --yes --no-ins
 # With systemd the package also asks for the server at every boot.
 if [[ " ${packages[*]} " == *" prometheus "* ]] && command -v systemctl >/dev/null; then
     systemctl disable --quiet prometheus.service 2>/dev/null || true
+fi
+if [[ " ${packages[*]} " == *" postgresql "* ]] && command -v systemctl >/dev/null; then
+    systemctl disable --quiet postgresql.service 2>/dev/null || true
 fi

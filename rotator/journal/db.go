@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/keyrotator/keyrotator/rotator"
 )
 
@@ -23,12 +25,22 @@ type DB struct {
 	write, read *sql.DB
 	// uncut is set while erased bytes may still be in the write-ahead log.
 	uncut atomic.Bool
+
+	// PostgreSQL only.
+	pool   *pgxpool.Pool
+	server string // host, port and database, for people
+	margin time.Duration
+	follow Follow
+	speech speech
 }
 
 var _ rotator.Journal = (*DB)(nil)
 
-// String names the database file.
+// String names the database: its file, or where its server is.
 func (db *DB) String() string {
+	if db.pool != nil {
+		return db.server
+	}
 	if db.path == "" {
 		return "memory"
 	}
@@ -45,6 +57,10 @@ func (db *DB) Close() error {
 	if db.write != nil {
 		errs = append(errs, db.write.Close())
 	}
+	if db.pool != nil {
+		db.speech.end()
+		db.pool.Close()
+	}
 	if db.lock != nil {
 		if err := db.lock.Close(); !errors.Is(err, os.ErrClosed) {
 			errs = append(errs, err)
@@ -53,36 +69,8 @@ func (db *DB) Close() error {
 	return errors.Join(errs...)
 }
 
-// update runs do in a transaction that writes. Nothing of it is kept unless
-// update returns nil.
-func (db *DB) update(ctx context.Context, do func(tx *sql.Tx) error) error {
-	return transact(ctx, db.write, nil, do)
-}
-
-// view runs do in a transaction that reads one state of the database.
-func (db *DB) view(ctx context.Context, do func(tx *sql.Tx) error) error {
-	return transact(ctx, db.read, &sql.TxOptions{ReadOnly: true}, do)
-}
-
-func transact(ctx context.Context, pool *sql.DB, options *sql.TxOptions, do func(tx *sql.Tx) error) error {
-	tx, err := pool.BeginTx(ctx, options)
-	if err != nil {
-		return fmt.Errorf("begin: %w", explain(err))
-	}
-	if err := do(tx); err != nil {
-		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
-			err = errors.Join(err, fmt.Errorf("roll back: %w", undo))
-		}
-		return explain(err)
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", explain(err))
-	}
-	return nil
-}
-
 // exec runs one statement and returns how many rows it changed.
-func (db *DB) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) (int64, error) {
+func (db *DB) exec(ctx context.Context, tx querier, query string, args ...any) (int64, error) {
 	result, err := tx.ExecContext(ctx, db.dialect.bind(query), args...)
 	if err != nil {
 		return 0, err
@@ -92,7 +80,7 @@ func (db *DB) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) (
 
 // each runs scan for every row of a query. scan may end it early, with false,
 // and must not use the transaction: it has one connection.
-func (db *DB) each(ctx context.Context, tx *sql.Tx, scan func(rows *sql.Rows) (more bool, err error), query string, args ...any) error {
+func (db *DB) each(ctx context.Context, tx querier, scan func(rows *sql.Rows) (more bool, err error), query string, args ...any) error {
 	rows, err := tx.QueryContext(ctx, db.dialect.bind(query), args...)
 	if err != nil {
 		return err
@@ -125,7 +113,7 @@ func (db *DB) cutLog(ctx context.Context) error {
 
 // takeOver ends every claim at most at until.
 func (db *DB) takeOver(ctx context.Context, until time.Time) error {
-	return db.update(ctx, func(tx *sql.Tx) error {
+	return db.update(ctx, func(tx querier) error {
 		_, err := db.exec(ctx, tx, "UPDATE users SET lease_until = ? WHERE lease_until > ?", int64(stampOf(until)), int64(stampOf(until)))
 		if err != nil {
 			return fmt.Errorf("end the claims of the former owner: %w", err)

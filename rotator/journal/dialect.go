@@ -21,6 +21,9 @@ type dialect struct {
 	foreign string
 	// truncate empties the write-ahead log; empty if there is none to empty.
 	truncate string
+	// lockRow ends the query that reads a row which the transaction will write;
+	// empty where there is one writer.
+	lockRow string
 	// pad is how many zeros stand before sealed bytes in their column.
 	pad int
 }

@@ -27,7 +27,7 @@ WHERE q.pending = 1 AND u.lease_until IS NULL GROUP BY q.account, q.name, u.phas
 func (db *DB) Due(ctx context.Context, now time.Time, limit int) ([]rotator.User, time.Time, error) {
 	var ripe []ripeUser
 	var next stamp
-	err := db.view(ctx, func(tx *sql.Tx) (err error) {
+	err := db.view(ctx, func(tx querier) (err error) {
 		if ripe, err = db.ripe(ctx, tx, -1, waitingQuery); err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (db *DB) Due(ctx context.Context, now time.Time, limit int) ([]rotator.User
 
 // ripe reads at most limit users that this version may act on; a negative
 // limit means all.
-func (db *DB) ripe(ctx context.Context, tx *sql.Tx, limit int, query string, args ...any) ([]ripeUser, error) {
+func (db *DB) ripe(ctx context.Context, tx querier, limit int, query string, args ...any) ([]ripeUser, error) {
 	var all []ripeUser
 	err := db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
 		var u ripeUser
@@ -113,12 +113,15 @@ func (db *DB) Register(ctx context.Context, user rotator.User, due time.Time) er
 	if !user.Valid() {
 		return fmt.Errorf("register %q: want account and name of a user", user.String())
 	}
-	err := db.update(ctx, func(tx *sql.Tx) error {
+	err := db.update(ctx, func(tx querier) error {
 		r := record{user: user, due: stampOf(due), version: 1}
 		_, err := db.exec(ctx, tx, "INSERT INTO users ("+recordColumns+`) VALUES (?, ?, '', 0, 0, ?, NULL, ?, '', NULL, 0, 0, ?, '')
 ON CONFLICT (account, name) DO UPDATE SET due = excluded.due WHERE users.due IS NULL AND users.body = ''`,
 			user.Account, user.Name, nullable(r.due), r.version, r.hash[:])
-		return err
+		if err != nil {
+			return err
+		}
+		return db.followed(ctx, tx, user, r.due)
 	})
 	if err != nil {
 		return fmt.Errorf("register %s: %w", user, err)
@@ -130,10 +133,13 @@ ON CONFLICT (account, name) DO UPDATE SET due = excluded.due WHERE users.due IS 
 // needs no claim and disturbs none; if there is one, the wake outlives its saves.
 func (db *DB) Wake(ctx context.Context, user rotator.User, at time.Time) error {
 	s := int64(stampOf(at))
-	err := db.update(ctx, func(tx *sql.Tx) error {
+	err := db.update(ctx, func(tx querier) error {
 		_, err := db.exec(ctx, tx, `UPDATE users SET due = CASE WHEN due < ? THEN due ELSE ? END,
 wake = CASE WHEN lease_until IS NULL THEN NULL WHEN wake < ? THEN wake ELSE ? END WHERE account = ? AND name = ?`, s, s, s, s, user.Account, user.Name)
-		return err
+		if err != nil {
+			return err
+		}
+		return db.followed(ctx, tx, user, stamp(s))
 	})
 	if err != nil {
 		return fmt.Errorf("wake %s: %w", user, err)

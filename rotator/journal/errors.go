@@ -21,6 +21,9 @@ var (
 // explain adds to an error of SQLite what a person can do about it. The
 // primary result code is the low byte (sqlite.org/rescode.html).
 func explain(err error) error {
+	if advice := explainPostgres(err); advice != "" {
+		return fmt.Errorf("%s: %w", advice, err)
+	}
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return err

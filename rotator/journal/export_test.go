@@ -24,7 +24,7 @@ func (db *DB) Plan(ctx context.Context) (map[string][]string, error) {
 	for query, args := range map[string][]any{
 		dueQuery: {1, 1}, laterQuery: {1, 1}, leasedQuery: nil, waitingQuery: nil,
 	} {
-		err := db.view(ctx, func(tx *sql.Tx) error {
+		err := db.view(ctx, func(tx querier) error {
 			return db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
 				var id, parent, unused int
 				var detail string

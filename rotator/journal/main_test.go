@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/keyrotator/keyrotator/internal/tools/postgres"
 	"github.com/keyrotator/keyrotator/rotator"
 	"github.com/keyrotator/keyrotator/rotator/journal"
 )
@@ -15,6 +17,9 @@ import (
 // childVariable makes the test binary another process that works on the
 // journal at the DSN it holds: the child of a test.
 const childVariable = "KEYROTATOR_JOURNAL_CHILD"
+
+// servers has the one PostgreSQL server of these tests.
+var servers = sync.OnceValue(func() *postgres.Shared { return &postgres.Shared{} })
 
 func TestMain(m *testing.M) {
 	if dsn := os.Getenv(childVariable); dsn != "" {
@@ -24,7 +29,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(servers().Main(m))
 }
 
 // child does what one other process does with a journal.

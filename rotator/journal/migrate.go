@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -51,12 +52,20 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 	if err != nil {
 		return err
 	}
-	return db.update(ctx, func(tx *sql.Tx) error {
+	return db.update(ctx, func(tx querier) error {
+		if apply {
+			if err := db.prepareSchema(ctx, tx); err != nil {
+				return err
+			}
+		}
 		have, err := db.schema(ctx, tx, apply)
 		if err != nil {
 			return err
 		}
-		if have > len(all) {
+		if newer := have > len(all); newer {
+			if from, err := db.readableFrom(ctx, tx); err != nil || from <= len(all) {
+				return err
+			}
 			return fmt.Errorf("%w: it has schema %d, this version knows %d: it was written by a newer version, "+
 				"run that one or a newer (or restore a backup made before the upgrade)", ErrSchema, have, len(all))
 		}
@@ -72,11 +81,54 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 	})
 }
 
+// prepareSchema waits until no other replica changes the schema, and makes the
+// one that PostgreSQL's tables lie in. One that the DSN names exists already.
+func (db *DB) prepareSchema(ctx context.Context, tx querier) error {
+	if db.pool == nil {
+		return nil
+	}
+	if err := db.lockFor(ctx, tx, lockMigrate); err != nil {
+		return err
+	}
+	var found bool
+	if err := tx.QueryRowContext(ctx, "SELECT current_schema() IS NOT NULL").Scan(&found); err != nil || found {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "CREATE SCHEMA "+postgresSchema); err != nil {
+		return fmt.Errorf("create the schema: %w", err)
+	}
+	return nil
+}
+
+const readableName = "readable_from"
+
+// readableFrom is the oldest schema whose programs may still work with this
+// journal, as its newest migration says: beside the next version the previous
+// one goes on. A journal that does not say is for its own version only.
+func (db *DB) readableFrom(ctx context.Context, tx querier) (int, error) {
+	var value []byte
+	err := tx.QueryRowContext(ctx, db.dialect.bind("SELECT value FROM meta WHERE name = ?"), readableName).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return math.MaxInt, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read which versions may use the journal: %w", err)
+	}
+	from, err := strconv.Atoi(string(value))
+	if err != nil {
+		return 0, fmt.Errorf("read which versions may use the journal: %w", err)
+	}
+	return from, nil
+}
+
 // schema returns the number of the last migration applied.
-func (db *DB) schema(ctx context.Context, tx *sql.Tx, create bool) (int, error) {
+func (db *DB) schema(ctx context.Context, tx querier, create bool) (int, error) {
 	var tables, have int
 	if err := tx.QueryRowContext(ctx, db.dialect.foreign).Scan(&tables); err != nil {
 		return 0, fmt.Errorf("read the schema: %w", err)
+	}
+	if tables == 0 && !create && db.pool != nil {
+		return 0, fmt.Errorf("there is no journal yet, the daemon makes it when it starts: %w", fs.ErrNotExist)
 	}
 	if tables == 0 && !create {
 		return 0, nil
@@ -94,7 +146,7 @@ func (db *DB) schema(ctx context.Context, tx *sql.Tx, create bool) (int, error) 
 	return have, nil
 }
 
-func (db *DB) apply(ctx context.Context, tx *sql.Tx, m migration) error {
+func (db *DB) apply(ctx context.Context, tx querier, m migration) error {
 	for statement := range strings.SplitSeq(stripComments(m.text), ";") {
 		if strings.TrimSpace(statement) == "" {
 			continue

@@ -17,12 +17,19 @@ type Options struct {
 	// Exclusive takes the journal for this process until Close, as the daemon
 	// does; a second exclusive open fails with ErrHeld. Only an exclusive open
 	// creates a journal or brings its schema up to date. It proves that all
-	// former owners of claims are dead.
+	// former owners of claims are dead. A journal in PostgreSQL is shared: there
+	// several may have it, one at a time changes the schema, and claims run out.
 	Exclusive bool
 	// Takeover is the time limit of one call. On an exclusive open every claim
 	// found ends at most so long from now, because a call of its dead owner may
 	// still be under way. Zero ends them at once.
 	Takeover time.Duration
+	// Margin is how long after the end of its lease a claim still keeps others
+	// away; what the claimant trusts is the lease alone. It is of PostgreSQL only:
+	// elsewhere the lock proves that a former owner is dead.
+	Margin time.Duration
+	// Follow is told when users become due; PostgreSQL only, nil means nobody.
+	Follow Follow
 	// Now is the local clock; nil means time.Now.
 	Now func() time.Time
 
@@ -35,18 +42,32 @@ type Options struct {
 //	sqlite:///var/lib/keyrotator/journal.db    an absolute path
 //	sqlite:journal.db                          a path relative to here
 //	memory:                                    gone with Close
+//	postgres://user@host:port/database         for several replicas; parameters as libpq has them
 //
 // A file is made with mode 0600; its directory must exist. It returns an error
 // that wraps fs.ErrNotExist when there is no journal and Exclusive is not set,
 // and ErrHeld, ErrNetworkFile or ErrSchema. Errors never show the dsn, which
-// for other databases may hold a password.
+// may hold a password.
 func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if isPostgres(dsn) {
+		db, err := openPostgres(ctx, dsn, options)
+		if err != nil {
+			return nil, fmt.Errorf("open journal: %w", err)
+		}
+		if err := db.migrate(ctx, options.Exclusive); err != nil {
+			return nil, fmt.Errorf("open journal %s: %w", db, errors.Join(err, db.Close()))
+		}
+		return db, nil
+	}
 	path, err := parseDSN(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	if options.Now == nil {
-		options.Now = time.Now
+	if options.Follow != nil || options.Margin != 0 {
+		return nil, errors.New("open journal: only a journal in PostgreSQL is shared, so that a margin or a follower is of no use")
 	}
 	if options.fileSystem == nil {
 		options.fileSystem = fileSystem
@@ -63,13 +84,11 @@ func parseDSN(dsn string) (string, error) {
 	scheme, rest, found := strings.Cut(dsn, ":")
 	switch {
 	case !found:
-		return "", errors.New("want sqlite:///absolute/path.db (or sqlite:relative.db, or memory:)")
+		return "", errors.New("want sqlite:///absolute/path.db (or sqlite:relative.db, memory:, postgres://user@host/database)")
 	case scheme == "memory" && rest == "":
 		return "", nil
-	case scheme == "postgres" || scheme == "postgresql":
-		return "", errors.New("this release has no PostgreSQL journal, the next one brings it: use sqlite:///absolute/path.db and one replica")
 	case scheme != "sqlite":
-		return "", fmt.Errorf("unknown kind %q: want sqlite or memory", scheme)
+		return "", fmt.Errorf("unknown kind %q: want sqlite, memory or postgres", scheme)
 	case strings.ContainsAny(rest, "?#\x00"):
 		return "", errors.New("a path of sqlite: cannot hold ? or #, and there are no parameters")
 	case strings.HasSuffix(rest, "/"):

@@ -37,8 +37,6 @@ func TestDSN(t *testing.T) {
 		{"sqlite:./a/../journal.db", filepath.Join(here, "journal.db"), ""},
 		{"sqlite:/abs/journal.db", "/abs/journal.db", ""},
 		{"memory:", "", ""},
-		{"postgres://user:hunter2@db/keyrotator", "", "this release has no PostgreSQL journal"},
-		{"postgresql://user:hunter2@db/keyrotator", "", "this release has no PostgreSQL journal"},
 		{"mysql://user:hunter2@db/x", "", `unknown kind "mysql"`},
 		{"memory:shared", "", `unknown kind "memory"`},
 		{"sqlite://journal.db", "", "after sqlite:// comes an absolute path"},

@@ -17,7 +17,7 @@ var ErrUnknownUser = errors.New("the journal does not know the user")
 // there as far as this version understands them: ask Readable before trusting one.
 func (db *DB) Rows(ctx context.Context) ([]rotator.Row, error) {
 	var all []rotator.Row
-	err := db.view(ctx, func(tx *sql.Tx) error {
+	err := db.view(ctx, func(tx querier) error {
 		at := map[rotator.User]int{}
 		err := db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
 			r, err := scanRecord(rows.Scan)
@@ -40,7 +40,7 @@ func (db *DB) Rows(ctx context.Context) ([]rotator.Row, error) {
 }
 
 // fill adds key ids and pending requests to the rows.
-func (db *DB) fill(ctx context.Context, tx *sql.Tx, all []rotator.Row, at map[rotator.User]int) error {
+func (db *DB) fill(ctx context.Context, tx querier, all []rotator.Row, at map[rotator.User]int) error {
 	err := db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
 		var u rotator.User
 		var key string
@@ -78,8 +78,8 @@ func (db *DB) fill(ctx context.Context, tx *sql.Tx, all []rotator.Row, at map[ro
 // ErrUnknownUser if there is none.
 func (db *DB) Row(ctx context.Context, user rotator.User) (rotator.Row, error) {
 	var row rotator.Row
-	err := db.view(ctx, func(tx *sql.Tx) error {
-		r, err := db.load(ctx, tx, user)
+	err := db.view(ctx, func(tx querier) error {
+		r, err := db.load(ctx, tx, user, "")
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrUnknownUser
 		}
@@ -129,7 +129,7 @@ func (db *DB) History(ctx context.Context, user rotator.User, after int64, limit
 		limit = 1 << 30
 	}
 	var all []HistoryEntry
-	err := db.view(ctx, func(tx *sql.Tx) error {
+	err := db.view(ctx, func(tx querier) error {
 		return db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
 			l, err := scanLink(rows.Scan)
 			if err != nil {
@@ -149,7 +149,7 @@ func (db *DB) History(ctx context.Context, user rotator.User, after int64, limit
 // Verify checks the hash chain of every user's history and returns an error
 // that wraps ErrTampered and names the first row that is not as it was written.
 func (db *DB) Verify(ctx context.Context) error {
-	err := db.view(ctx, func(tx *sql.Tx) error {
+	err := db.view(ctx, func(tx querier) error {
 		heads := map[rotator.User]record{}
 		err := db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
 			r, err := scanRecord(rows.Scan)
@@ -208,7 +208,7 @@ const canaryName = "canary"
 // Canary returns the sealed bytes that SetCanary stored, nil if there are none.
 func (db *DB) Canary(ctx context.Context) ([]byte, error) {
 	var sealed []byte
-	err := db.view(ctx, func(tx *sql.Tx) error {
+	err := db.view(ctx, func(tx querier) error {
 		err := tx.QueryRowContext(ctx, db.dialect.bind("SELECT value FROM meta WHERE name = ?"), canaryName).Scan(&sealed)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
@@ -224,7 +224,7 @@ func (db *DB) Canary(ctx context.Context) ([]byte, error) {
 // SetCanary stores bytes sealed by the identity of the custody, by which the
 // next start tells whether it has the same identity.
 func (db *DB) SetCanary(ctx context.Context, sealed []byte) error {
-	err := db.update(ctx, func(tx *sql.Tx) error {
+	err := db.update(ctx, func(tx querier) error {
 		_, err := db.exec(ctx, tx, "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", canaryName, sealed)
 		return err
 	})

@@ -23,10 +23,18 @@ func (db *DB) Append(ctx context.Context, request rotator.Request) (rotator.Requ
 		return rotator.Request{}, err
 	}
 	u := request.User
-	err = db.update(ctx, func(tx *sql.Tx) error {
+	err = db.update(ctx, func(tx querier) error {
+		// Whoever has taken up a request takes it that all before it are known.
+		if err := db.lockFor(ctx, tx, lockAppend); err != nil {
+			return err
+		}
 		query := "INSERT INTO requests (account, name, verb, pending, at, body) VALUES (?, ?, ?, ?, ?, ?) RETURNING number"
-		return tx.QueryRowContext(ctx, db.dialect.bind(query), u.Account, u.Name, request.Verb, bit(u != rotator.AllUsers()),
+		err := tx.QueryRowContext(ctx, db.dialect.bind(query), u.Account, u.Name, request.Verb, bit(u != rotator.AllUsers()),
 			nullable(stampOf(request.At)), string(text)).Scan(&request.Number)
+		if err != nil || u == rotator.AllUsers() {
+			return err
+		}
+		return db.followed(ctx, tx, u, stampOf(db.now()))
 	})
 	if err != nil {
 		return rotator.Request{}, fmt.Errorf("append request %q for %s: %w", request.Verb, u, err)
@@ -37,7 +45,7 @@ func (db *DB) Append(ctx context.Context, request rotator.Request) (rotator.Requ
 // Global implements rotator.Journal. Halts are in the order of their instants.
 func (db *DB) Global(ctx context.Context) (rotator.Global, error) {
 	var g rotator.Global
-	err := db.view(ctx, func(tx *sql.Tx) error {
+	err := db.view(ctx, func(tx querier) error {
 		var since int64
 		query := "SELECT COALESCE(MAX(number), 0) FROM requests WHERE account = ? AND name = ? AND verb = ?"
 		all := rotator.AllUsers()
@@ -70,7 +78,7 @@ func (db *DB) Global(ctx context.Context) (rotator.Global, error) {
 // Requests returns all requests for a user, the oldest first, handled or not.
 func (db *DB) Requests(ctx context.Context, user rotator.User) ([]rotator.Request, error) {
 	var all []rotator.Request
-	err := db.view(ctx, func(tx *sql.Tx) (err error) {
+	err := db.view(ctx, func(tx querier) (err error) {
 		all, err = db.requests(ctx, tx, user, 0)
 		return err
 	})
@@ -78,7 +86,7 @@ func (db *DB) Requests(ctx context.Context, user rotator.User) ([]rotator.Reques
 }
 
 // requests reads the requests for a user with numbers above after.
-func (db *DB) requests(ctx context.Context, tx *sql.Tx, user rotator.User, after int64) ([]rotator.Request, error) {
+func (db *DB) requests(ctx context.Context, tx querier, user rotator.User, after int64) ([]rotator.Request, error) {
 	var all []rotator.Request
 	err := db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
 		var number int64

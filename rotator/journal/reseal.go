@@ -16,7 +16,7 @@ import (
 // It is for the start-up of the one daemon, which may have a new identity.
 // reseal must not use the journal.
 func (db *DB) Reseal(ctx context.Context, reseal func(user rotator.User, sealed []byte) ([]byte, error)) error {
-	err := db.update(ctx, func(tx *sql.Tx) error {
+	err := db.update(ctx, func(tx querier) error {
 		users, err := db.custodians(ctx, tx)
 		if err != nil {
 			return err
@@ -46,7 +46,7 @@ func (db *DB) Reseal(ctx context.Context, reseal func(user rotator.User, sealed 
 }
 
 // custodians lists the users with secrets in custody.
-func (db *DB) custodians(ctx context.Context, tx *sql.Tx) ([]rotator.User, error) {
+func (db *DB) custodians(ctx context.Context, tx querier) ([]rotator.User, error) {
 	var users []rotator.User
 	err := db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
 		var u rotator.User

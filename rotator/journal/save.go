@@ -25,15 +25,15 @@ func (db *DB) claim(ctx context.Context, user rotator.User, owner string, now ti
 		return rotator.Row{}, err
 	}
 	var row rotator.Row
-	err := db.update(ctx, func(tx *sql.Tx) error {
-		old, err := db.load(ctx, tx, user)
+	err := db.update(ctx, func(tx querier) error {
+		old, err := db.load(ctx, tx, user, db.dialect.lockRow)
 		if errors.Is(err, sql.ErrNoRows) {
 			old, err = record{user: user}, nil
 		}
 		if err != nil {
 			return err
 		}
-		r, err := old.claim(owner, now, lease)
+		r, err := old.claim(owner, now, lease+db.margin)
 		if err != nil {
 			return err
 		}
@@ -71,8 +71,8 @@ func (db *DB) Save(ctx context.Context, row rotator.Row, change rotator.Change) 
 
 func (db *DB) save(ctx context.Context, row rotator.Row, change rotator.Change) (rotator.Row, error) {
 	var saved rotator.Row
-	err := db.update(ctx, func(tx *sql.Tx) error {
-		old, err := db.load(ctx, tx, row.User)
+	err := db.update(ctx, func(tx querier) error {
+		old, err := db.load(ctx, tx, row.User, db.dialect.lockRow)
 		if errors.Is(err, sql.ErrNoRows) {
 			return rotator.ErrConflict
 		}
@@ -84,7 +84,10 @@ func (db *DB) save(ctx context.Context, row rotator.Row, change rotator.Change) 
 			return err
 		}
 		saved = r.result(row, change)
-		return db.writeChange(ctx, tx, old, r, links, change)
+		if err := db.writeChange(ctx, tx, old, r, links, change); err != nil {
+			return err
+		}
+		return db.followSave(ctx, tx, r, change.Release)
 	})
 	if err == nil && len(change.Erase)+len(change.Seal) > 0 { // a put may overwrite
 		db.uncut.Store(true)
@@ -93,7 +96,7 @@ func (db *DB) save(ctx context.Context, row rotator.Row, change rotator.Change) 
 }
 
 // writeChange writes all of one save.
-func (db *DB) writeChange(ctx context.Context, tx *sql.Tx, old, r record, links []link, change rotator.Change) error {
+func (db *DB) writeChange(ctx context.Context, tx querier, old, r record, links []link, change rotator.Change) error {
 	if err := db.store(ctx, tx, old, r, rotator.ErrConflict); err != nil {
 		return err
 	}
@@ -127,7 +130,7 @@ func (db *DB) writeChange(ctx context.Context, tx *sql.Tx, old, r record, links 
 }
 
 // put stores sealed bytes in the place of any other of the key.
-func (db *DB) put(ctx context.Context, tx *sql.Tx, u rotator.User, key rotator.KeyID, sealed []byte) error {
+func (db *DB) put(ctx context.Context, tx querier, u rotator.User, key rotator.KeyID, sealed []byte) error {
 	_, err := db.exec(ctx, tx, "INSERT INTO sealed (account, name, key, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (account, name, key) DO UPDATE SET bytes = excluded.bytes",
 		u.Account, u.Name, string(key), slices.Concat(make([]byte, db.dialect.pad), sealed))
 	if err != nil {
@@ -138,9 +141,10 @@ func (db *DB) put(ctx context.Context, tx *sql.Tx, u rotator.User, key rotator.K
 
 const recordColumns = "account, name, phase, schema, opened, due, wake, version, owner, lease_until, handled, last_seq, last_hash, body"
 
-// load reads a user's record; the error is sql.ErrNoRows if there is none.
-func (db *DB) load(ctx context.Context, tx *sql.Tx, user rotator.User) (record, error) {
-	row := tx.QueryRowContext(ctx, db.dialect.bind("SELECT "+recordColumns+" FROM users WHERE account = ? AND name = ?"), user.Account, user.Name)
+// load reads a user's record, locked if the transaction is to write it; the
+// error is sql.ErrNoRows if there is none.
+func (db *DB) load(ctx context.Context, tx querier, user rotator.User, lock string) (record, error) {
+	row := tx.QueryRowContext(ctx, db.dialect.bind("SELECT "+recordColumns+" FROM users WHERE account = ? AND name = ?"+lock), user.Account, user.Name)
 	return scanRecord(row.Scan)
 }
 
@@ -170,7 +174,7 @@ func toHash(text []byte) (Hash, error) {
 }
 
 // store replaces old by r if the table still has old, else it fails with lost.
-func (db *DB) store(ctx context.Context, tx *sql.Tx, old, r record, lost error) error {
+func (db *DB) store(ctx context.Context, tx querier, old, r record, lost error) error {
 	var changed int64
 	var err error
 	if old.version == 0 {
@@ -193,7 +197,7 @@ handled = ?, last_seq = ?, last_hash = ?, body = ? WHERE account = ? AND name = 
 }
 
 // sealed reads a user's custody.
-func (db *DB) sealed(ctx context.Context, tx *sql.Tx, user rotator.User) (map[rotator.KeyID][]byte, error) {
+func (db *DB) sealed(ctx context.Context, tx querier, user rotator.User) (map[rotator.KeyID][]byte, error) {
 	var all map[rotator.KeyID][]byte
 	err := db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
 		var key string

@@ -18,6 +18,12 @@ func TestSQLite(t *testing.T) {
 	})
 }
 
+func TestPostgreSQL(t *testing.T) {
+	journaltest.Run(t, func(t *testing.T) journaltest.Journal {
+		return open(t, servers().DSN(t), journal.Options{Exclusive: true})
+	})
+}
+
 func TestSQLiteInMemory(t *testing.T) {
 	journaltest.Run(t, func(t *testing.T) journaltest.Journal { return open(t, "memory:", journal.Options{}) })
 }
