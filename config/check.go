@@ -168,17 +168,33 @@ func (c *checker) journal() {
 
 // dsn refuses by naming the scheme only: the rest may hold a password.
 func (c *checker) dsn(dsn string) {
-	const example = "like sqlite:///var/lib/keyrotator/journal.db"
+	const example = "like sqlite:///var/lib/keyrotator/journal.db, or postgres://keyrotator@db.example.com/keyrotator"
 	scheme, path, ok := strings.Cut(dsn, "://")
 	switch {
-	case ok && (scheme == "postgres" || scheme == "postgresql"):
-		c.fail("journal", "this release does not have PostgreSQL journals yet", example)
+	case c.cfg.SharedJournal():
+		c.postgres(dsn)
 	case !ok || scheme != "sqlite":
 		c.fail("journal", "is not a journal this release has", example)
 	case !filepath.IsAbs(path) || path != filepath.Clean(path) || path == "/":
 		c.fail("journal", "needs the absolute path of a file after sqlite://", example)
 	case strings.ContainsAny(path, "?#%"):
 		c.fail("journal", "takes no options after the path", example)
+	}
+}
+
+// postgres checks the URL of a shared journal, and that its replicas can share
+// an identity: one that each made for itself would open nobody else's custody.
+func (c *checker) postgres(dsn string) {
+	u, err := url.Parse(dsn)
+	switch {
+	case err != nil:
+		c.fail("journal", "is not a URL", "escape what is special in a password (@ is %40), or leave it to PGPASSFILE")
+	case len(u.Path) < 2:
+		c.fail("journal", "names no database", "like postgres://keyrotator@db.example.com/keyrotator")
+	}
+	if c.cfg.Sealing.Identity == "" {
+		c.fail("journal", "a journal in PostgreSQL needs sealing.identity",
+			"make one with age-keygen and give the same file to every replica")
 	}
 }
 

@@ -22,7 +22,7 @@ func (c *Config) complete() {
 			c.Accounts[name] = a
 		}
 	}
-	if c.Sealing.Identity == "" {
+	if c.Sealing.Identity == "" && !c.SharedJournal() {
 		c.Sealing.Identity = c.JournalPath() + ".identity"
 	}
 	for _, u := range c.Users {

@@ -14,7 +14,7 @@ const DefaultPolicy = "default"
 // Load or Parse returned has passed every check; it must not be changed.
 type Config struct {
 	Accounts    map[string]Account `yaml:"accounts" jsonschema:"required" doc:"The AWS accounts whose users are managed, by the name that users and metrics call them."`
-	Journal     string             `yaml:"journal" jsonschema:"default=sqlite:///var/lib/keyrotator/journal.db" doc:"Where the durable record lives: sqlite:/// and an absolute path on a local file system."`
+	Journal     string             `yaml:"journal" jsonschema:"default=sqlite:///var/lib/keyrotator/journal.db" doc:"Where the durable record lives: sqlite:/// and an absolute path on a local file system, for one replica; or postgres://USER@HOST:PORT/DATABASE with libpq's parameters, for any number. Leave a password to PGPASSFILE, or take it from a file: postgres://keyrotator:${file:/etc/keyrotator/db-password}@db/keyrotator."`
 	Sealing     Sealing            `yaml:"sealing" doc:"How secrets are sealed while the journal holds them."`
 	Policies    map[string]Policy  `yaml:"policies" doc:"How keys are rotated, by name. The policy called default applies to users that name none, and exists with the defaults below when it is not written."`
 	Users       []User             `yaml:"users" doc:"The IAM users whose keys are rotated."`
@@ -40,7 +40,7 @@ type Account struct {
 
 // Sealing says how secrets in the journal are sealed.
 type Sealing struct {
-	Identity string `yaml:"identity" doc:"Absolute path of the age identity file; made at first start when it does not exist. The default is the journal's path with .identity appended. A backup of the journal is readable only with it."`
+	Identity string `yaml:"identity" doc:"Absolute path of the age identity file. With SQLite it is made at first start when it does not exist, by default beside the journal with .identity appended. With PostgreSQL it must be given, and all replicas need the same one. A backup of the journal is readable only with it."`
 }
 
 // Schedule holds the ticks that wake the program.
@@ -64,7 +64,7 @@ type Breaker struct {
 	Within   time.Duration `yaml:"within" jsonschema:"default=1h" check:"positive" doc:"The period they are counted over."`
 }
 
-// JournalPath returns the file of the SQLite journal.
+// JournalPath returns the file of a SQLite journal.
 func (c *Config) JournalPath() string { return strings.TrimPrefix(c.Journal, sqliteScheme) }
 
 // SharedJournal reports whether several replicas may work on the journal.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/keyrotator/keyrotator/config"
 	"github.com/keyrotator/keyrotator/rotator"
+	"github.com/keyrotator/keyrotator/rotator/dispatch"
 	"github.com/keyrotator/keyrotator/rotator/journal"
 	"github.com/keyrotator/keyrotator/rotator/telemetry"
 )
@@ -59,6 +60,7 @@ type app struct {
 
 	// Set by Start, constant afterwards.
 	journal  *journal.DB
+	wakes    *dispatch.Wakes // nil unless replicas share the journal
 	sealer   rotator.Sealer
 	rotator  *rotator.Rotator
 	listener net.Listener

@@ -40,11 +40,11 @@ func (a *app) Start(ctx context.Context) error {
 }
 
 func (a *app) startJournal(ctx context.Context) error {
-	db, err := openJournal(ctx, a.config, true)
+	db, wakes, err := openJournal(ctx, a.config, true)
 	if err != nil {
 		return err
 	}
-	a.journal = db
+	a.journal, a.wakes = db, wakes
 	a.started("journal", func(context.Context) error { return db.Close() })
 	sealer, damaged, err := openSealer(ctx, a.config, db)
 	for _, user := range damaged {
@@ -80,7 +80,7 @@ func (a *app) startRotator(ctx context.Context) error {
 		return err
 	}
 	collector := telemetry.NewCollector(a.journal, telemetry.CollectorOptions{
-		Fleet: a.rotator.Fleet, Consumer: a.consumerName,
+		Fleet: a.rotator.Fleet, Consumer: a.consumerName, Speaks: a.journal.Speaks,
 		Failed: func(err error) { a.log.Warn("the journal could not be read for a scrape", zap.Error(err)) },
 	})
 	a.registry.MustRegister(a.metrics, collector, collectors.NewGoCollector(),
@@ -168,14 +168,18 @@ func (a *app) enrol(ctx context.Context, fleet *rotator.Fleet) error {
 	return nil
 }
 
-// startLoop starts the rotator's loop. Stopping it waits for the steps under way.
+// startLoop starts the dispatcher. Stopping it waits for the steps under way.
 func (a *app) startLoop(ctx context.Context) error {
+	dispatcher, err := a.newDispatcher()
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // only Stop ends it, in its turn
 	ended := make(chan struct{})
 	a.looping.Store(true)
 	go func() {
 		defer close(ended)
-		err := rotator.NewLoop(a.rotator, a.sweep).Run(ctx)
+		err := dispatcher.Run(ctx)
 		a.looping.Store(false)
 		if ctx.Err() == nil {
 			a.fail(fmt.Errorf("the loop ended: %w", err))

@@ -70,7 +70,7 @@ func (c *cli) history(ctx context.Context, name string, cycle int, verify bool) 
 	if err != nil {
 		return usageError(err)
 	}
-	db, err := openJournal(ctx, cfg, false)
+	db, _, err := openJournal(ctx, cfg, false)
 	if err != nil {
 		return err
 	}

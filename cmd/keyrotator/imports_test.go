@@ -50,6 +50,7 @@ var directions = []direction{
 	{"store/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK, never another kind"},
 	{"config", []string{"rotator/window"}, []string{"github.com/goccy/go-yaml", "github.com/invopop/jsonschema", "github.com/pb33f/ordered-map"}, "the configuration is data; cmd makes constructors of it"},
 	{"internal/tools/postgres", nil, nil, "a real server for tests, started with PostgreSQL's own programs"},
+	{"internal/tools/chaos/...", []string{"rotator", "rotator/awsemu", "rotator/journal", "internal/tools/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws", "github.com/jackc/pgx/v5"}, "it drives the program from outside: the journal and the emulator are what it looks at"},
 	{"cmd/...", []string{"…"}, []string{"…"}, "wiring may know everything"},
 }
 
@@ -63,7 +64,7 @@ var reserved = []struct {
 }{
 	{"go.uber.org/zap", []string{"rotator/telemetry", "cmd/..."}, "the core emits events; an observer logs them"},
 	{"github.com/prometheus/", []string{"rotator/telemetry", "cmd/..."}, "the core emits events; an observer counts them"},
-	{"github.com/aws/", []string{"rotator/account", "rotator/iamkeys", "rotator/seal", "rotator/awsemu", "store/secretsmanager", "cmd/..."}, "the SDK and its error codes stay in the adapters"},
+	{"github.com/aws/", []string{"rotator/account", "rotator/iamkeys", "rotator/seal", "rotator/awsemu", "store/secretsmanager", "internal/tools/chaos/...", "cmd/..."}, "the SDK and its error codes stay in the adapters"},
 }
 
 // pure names the files of package rotator that decide. They are functions of

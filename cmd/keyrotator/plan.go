@@ -102,7 +102,7 @@ func (c *cli) plan(ctx context.Context, args []string, r reach) error {
 func (c *cli) rowsAsTheyAre(ctx context.Context, cfg *config.Config) ([]rotator.Row, rotator.Global, error) {
 	var rows []rotator.Row
 	var global rotator.Global
-	db, err := openJournal(ctx, cfg, false)
+	db, _, err := openJournal(ctx, cfg, false)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		c.sayf("there is no journal yet: every user is planned as one never seen before")

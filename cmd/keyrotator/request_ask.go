@@ -26,7 +26,7 @@ func (c *cli) ask(ctx context.Context, q rotator.Request, args []string, a askin
 	if err := address(&q, args, a.all); err != nil {
 		return usageError(err)
 	}
-	db, err := openJournal(ctx, cfg, false)
+	db, _, err := openJournal(ctx, cfg, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w; start keyrotator run once", err)
 	}

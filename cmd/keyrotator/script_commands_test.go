@@ -43,7 +43,7 @@ func scriptStep(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	db, err := openJournal(ctx, cfg, true)
+	db, _, err := openJournal(ctx, cfg, true)
 	ts.Check(err)
 	defer func() { ts.Check(db.Close()) }()
 	sealer, _, err := openSealer(ctx, cfg, db)

@@ -20,8 +20,14 @@ import (
 // TestMain makes the test binary serve as the command keyrotator too, so that
 // scripts run the real program in a process of its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"keyrotator": main, "keyrotator-killed": killedMain})
+	testscript.Main(withServers{m}, map[string]func(){"keyrotator": main, "keyrotator-killed": killedMain})
 }
+
+// withServers runs the tests, and then stops the database server that one of
+// them may have started.
+type withServers struct{ m *testing.M }
+
+func (w withServers) Run() int { return servers().Main(w.m) }
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{

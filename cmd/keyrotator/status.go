@@ -133,7 +133,7 @@ func (s fleetStatus) names() []string {
 func (c *cli) gatherStatus(ctx context.Context, cfg *config.Config) (fleetStatus, error) {
 	all := fleetStatus{Users: []userStatus{}}
 	rows := map[string]rotator.Row{}
-	db, err := openJournal(ctx, cfg, false)
+	db, _, err := openJournal(ctx, cfg, false)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		c.sayf("there is no journal yet: keyrotator run makes it")

@@ -137,15 +137,10 @@ func buildPolicy(name string, p config.Policy) (policy, error) {
 	}, nil
 }
 
-// openJournal opens the configured journal: exclusively for the daemon, which
-// alone creates it, otherwise beside a daemon.
-func openJournal(ctx context.Context, cfg *config.Config, exclusive bool) (*journal.DB, error) {
-	return journal.Open(ctx, cfg.Journal, journal.Options{Exclusive: exclusive, Takeover: cfg.Limits.CallTimeout})
-}
-
 // openSealer opens the identity that the journal's custody is sealed with, and
 // proves that it is the journal's. It is made only for a journal that has never
-// had one: beside an older journal a new identity would open nothing. Users
+// had one, and that is nobody else's: beside an older journal a new identity
+// would open nothing, and replicas must not have one each. Users
 // whose sealed bytes are damaged are returned.
 func openSealer(ctx context.Context, cfg *config.Config, db *journal.DB) (rotator.Sealer, []rotator.User, error) {
 	canary, err := db.Canary(ctx)
@@ -153,7 +148,7 @@ func openSealer(ctx context.Context, cfg *config.Config, db *journal.DB) (rotato
 		return nil, nil, err
 	}
 	sealer, err := seal.OpenAge(cfg.Sealing.Identity, seal.Options{
-		Create: canary == nil,
+		Create: canary == nil && !cfg.SharedJournal(),
 		Group:  true, // an fsGroup of Kubernetes lets the group read whatever is on a volume
 	})
 	if err != nil {

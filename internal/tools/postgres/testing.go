@@ -21,7 +21,7 @@ type Shared struct {
 
 // Main runs the tests and stops the server, if one of them started it. It
 // returns the exit code.
-func (s *Shared) Main(m *testing.M) int {
+func (s *Shared) Main(m interface{ Run() int }) int {
 	code := m.Run()
 	if s.server == nil {
 		return code

@@ -1,0 +1,178 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/keyrotator/keyrotator/rotator"
+)
+
+// Options tune a Dispatcher. Zero values take the defaults.
+type Options struct {
+	// Workers is how many steps run at once in this replica; default 16.
+	Workers int
+	// Poll is how often this replica looks for users whose wake-up was lost;
+	// default two seconds.
+	Poll time.Duration
+	// Lease is how long a claim of the rotator lasts: a wake-up is not taken for
+	// stuck before. Default two minutes.
+	Lease time.Duration
+	// Sweep tells when the accounts are swept, by one replica for all; nil
+	// means never.
+	Sweep rotator.Schedule
+	// Log gets what River has to say; nil means nobody.
+	Log *slog.Logger
+}
+
+// Dispatcher has River wake users. Make it with New, then call Run once.
+type Dispatcher struct {
+	rotator *rotator.Rotator
+	journal rotator.Journal
+	pool    *pgxpool.Pool
+	wakes   *Wakes
+	client  *river.Client[pgx.Tx]
+	options Options
+}
+
+var _ rotator.Dispatcher = (*Dispatcher)(nil)
+
+// New returns a dispatcher over the rotator's users. The journal must be in
+// the database of the pool and have wakes.Follow in its options. It starts
+// nothing.
+func New(r *rotator.Rotator, journal rotator.Journal, pool *pgxpool.Pool, wakes *Wakes, options Options) (*Dispatcher, error) {
+	if options.Workers <= 0 {
+		options.Workers = 16
+	}
+	if options.Poll <= 0 {
+		options.Poll = 2 * time.Second
+	}
+	if options.Lease <= 0 {
+		options.Lease = 2 * time.Minute
+	}
+	if options.Log == nil {
+		options.Log = silent()
+	}
+	d := &Dispatcher{rotator: r, journal: journal, pool: pool, wakes: wakes, options: options}
+	w := &worker{d: d, rest: map[rotator.User]time.Time{}}
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, w); err != nil {
+		return nil, fmt.Errorf("make the dispatcher: %w", err)
+	}
+	limit := max(2*time.Minute, options.Lease)
+	config := &river.Config{
+		Queues:               map[string]river.QueueConfig{queue: {MaxWorkers: options.Workers}},
+		Workers:              workers,
+		JobTimeout:           limit,
+		RescueStuckJobsAfter: limit + 3*time.Minute,
+		FetchCooldown:        20 * time.Millisecond,
+		// A completed wake-up tells nothing that the history does not.
+		CompletedJobRetentionPeriod: 10 * time.Minute,
+		Logger:                      options.Log,
+	}
+	if options.Sweep != nil {
+		everyone := rotator.AllUsers()
+		config.PeriodicJobs = []*river.PeriodicJob{river.NewPeriodicJob(options.Sweep, func() (river.JobArgs, *river.InsertOpts) {
+			return wake{Account: everyone.Account, Name: everyone.Name}, nil
+		}, nil)}
+	}
+	var err error
+	if d.client, err = river.NewClient(riverpgxv5.New(pool), config); err != nil {
+		return nil, fmt.Errorf("make the dispatcher: %w", err)
+	}
+	return d, nil
+}
+
+// Run implements rotator.Dispatcher.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	// Stop ends the steps, not the end of the context: what was begun is finished.
+	if err := d.client.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start the queue: %w", err)
+	}
+	ticker := time.NewTicker(d.options.Poll)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		d.wakeOverdue(ctx)
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+	}
+	// A step has its own limits; whoever runs us bounds the whole.
+	if err := d.client.Stop(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("stop the queue: %w", err)
+	}
+	return context.Cause(ctx)
+}
+
+// overdueLimit bounds how many users one look for lost wake-ups wakes.
+const overdueLimit = 1000
+
+// wakeOverdue wakes users that are due and whom nothing wakes: an operator's
+// request, a claim that ran out, a database that was restored.
+func (d *Dispatcher) wakeOverdue(ctx context.Context) {
+	users, err := d.overlooked(ctx)
+	if err == nil {
+		err = d.wakeAll(ctx, users, false)
+	}
+	if err != nil && ctx.Err() == nil {
+		d.options.Log.WarnContext(ctx, "overdue users could not be woken, the next look will", "error", err)
+	}
+}
+
+// overlooked lists users that are due, without those whose wake-up is about to
+// be worked or is being worked.
+func (d *Dispatcher) overlooked(ctx context.Context) ([]rotator.User, error) {
+	if err := d.wakes.measure(ctx, d.pool); err != nil {
+		return nil, err
+	}
+	users, _, err := d.journal.Due(ctx, d.wakes.now(), overdueLimit)
+	if err != nil || len(users) == 0 {
+		return nil, err
+	}
+	awake := map[rotator.User]bool{}
+	params := river.NewJobListParams().Kinds(wake{}.Kind()).First(10 * overdueLimit).
+		States(rivertype.JobStateAvailable, rivertype.JobStateRunning)
+	list, err := d.client.JobList(ctx, params)
+	if err != nil {
+		return nil, fmt.Errorf("list the wake-ups: %w", err)
+	}
+	for _, job := range list.Jobs {
+		var args wake
+		if json.Unmarshal(job.EncodedArgs, &args) == nil { // a newer version's wakes nobody here
+			awake[args.user()] = true
+		}
+	}
+	return slices.DeleteFunc(users, func(u rotator.User) bool { return awake[u] }), nil
+}
+
+func (d *Dispatcher) wakeAll(ctx context.Context, users []rotator.User, look bool) error {
+	for _, user := range users {
+		args := wake{Account: user.Account, Name: user.Name, Look: look}
+		err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+			return d.wakes.place(ctx, tx, args, time.Time{})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep wakes the users that deviate from the journal.
+func (d *Dispatcher) sweep(ctx context.Context) error {
+	var users []rotator.User
+	d.rotator.Sweep(ctx, func(user rotator.User) { users = append(users, user) })
+	return d.wakeAll(ctx, users, true)
+}
+
+func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
