@@ -50,6 +50,13 @@ crash-search: ## every crash point of a cycle with up to FAULTS faults (bulk: no
 mutants: ## the planted bugs: each must be found by the test named beside it
 	@internal/tools/mutants.sh
 
+# short: fixed seeds, what CI runs. long: a thousand kills for each journal.
+CHAOS ?= long
+
+.PHONY: chaos
+chaos: ## the real program, killed and starved at random while consumers sign in (CHAOS=short); needs root
+	@internal/tools/chaos/run.sh $(CHAOS)
+
 .PHONY: cover
 cover: ## test coverage by function, and coverage.html
 	$(GO) test -timeout 20m -coverprofile=coverage.out -coverpkg=./... $(TESTFLAGS) $(PKG)

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/keyrotator/keyrotator/internal/tools/chaos/consumer"
+	"github.com/keyrotator/keyrotator/rotator/awsemu"
+)
+
+// watch checks every cut right before it happens: no store may hold the key;
+// and that nobody tries to make a third key.
+func (w *world) watch(c awsemu.Call, stage awsemu.Stage) {
+	if stage == awsemu.After && c.Operation == "CreateAccessKey" {
+		w.ledger.created(c)
+	}
+	if stage != awsemu.Before || c.Operation != "UpdateAccessKey" && c.Operation != "DeleteAccessKey" {
+		return
+	}
+	for _, u := range w.users {
+		for _, p := range u.places {
+			held, err := p.Read()
+			if err != nil {
+				w.failf("read %s of %s: %w", p.Name, u.user, err)
+			}
+			if held.AccessKeyID == c.Target {
+				w.failf("%s of %s, which %s of %s holds", c.Operation, c.Target, p.Name, u.user)
+			}
+		}
+	}
+}
+
+// consume is one consumer: it signs in five times a second with what it read,
+// and reads again twice as often as it declares.
+func (w *world) consume(u user, p consumer.Place) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for readAt := (time.Time{}); ; {
+		var err error
+		began := time.Now()
+		held, err := p.Read()
+		if err != nil {
+			w.failf("%s: read %s: %w", u.user, p.Name, err)
+		}
+		readAt = began
+		for time.Since(readAt) < refreshes/2 {
+			// A fault for the daemon may hit a consumer; that blames no key.
+			err = consumer.SignIn(w.ctx, w.aws.Transport(), held, w.aws.Now())
+			w.signIns.Add(1)
+			switch age := time.Since(readAt); {
+			case !errors.Is(err, consumer.ErrKeyRefused):
+			case age > refreshes: // this machine was too busy to read in time
+				w.late.Add(1)
+			default:
+				w.failf("%s cannot sign in with %s, read from %s %s ago: %w", u.user, held.AccessKeyID, p.Name, age, err)
+			}
+			select {
+			case <-tick.C:
+			case <-w.ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// checkStores has what every store holds in the end sign in.
+func (w *world) checkStores(ctx context.Context) {
+	for _, u := range w.users {
+		for _, p := range u.places {
+			held, err := p.Read()
+			if err == nil {
+				err = consumer.SignIn(ctx, w.aws.Transport(), held, w.aws.Now())
+			}
+			if err != nil {
+				w.failf("what %s of %s holds does not sign in: %w", p.Name, u.user, err)
+			}
+		}
+		keys, err := w.aws.Keys(account, u.user.Name)
+		if err != nil || len(keys) > 2 {
+			w.failf("%s has %d keys: %w", u.user, len(keys), err)
+		}
+	}
+}
+
+// checkOutput looks for every secret in what the processes said, and in the
+// journal's files.
+func (w *world) checkOutput() {
+	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || filepath.Ext(path) == ".credentials" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return w.front.leaks(filepath.Base(path), text)
+	})
+	if err != nil {
+		w.failf("look for secrets: %w", err)
+	}
+}
