@@ -223,12 +223,7 @@ func decideTrial(now time.Time, s State) Decision {
 	recovering := s.Progress.Phase == PhaseDeleting
 	at, over := ready(now, s.Progress.Since, c.trial())
 	if !over && !s.Look && !recovering && s.Progress.Suspect.IsZero() {
-		if name, next, ok := nextProbe(s); ok && !now.Before(next) {
-			return Decision{Verb: VerbProbe, Key: c.Keep, Consumer: name, Reason: ReasonTrial}
-		} else if ok && next.Before(at) {
-			at = next
-		}
-		return waitUntil(at, ReasonTrial, "")
+		return probeOrWait(now, at, s)
 	}
 	if d, ok := look(s, c.retiring(), ReasonTrialPassed); ok {
 		return d
@@ -266,6 +261,20 @@ func decideTrial(now time.Time, s State) Decision {
 		return withdrawOr(s, retry(Trouble{ReasonUseUnknown, string(c.Retire)}))
 	}
 	return Decision{Verb: VerbDelete, Key: c.Retire, Reason: ReasonTrialPassed}
+}
+
+// probeOrWait spends the trial: a probe when one is due, else a wait until the
+// next one or the trial's end.
+func probeOrWait(now, end time.Time, s State) Decision {
+	name, next, probing := nextProbe(s)
+	switch {
+	case probing && !now.Before(next):
+		return Decision{Verb: VerbProbe, Key: s.Progress.Cycle.Keep, Consumer: name, Reason: ReasonTrial}
+	case probing && next.Before(end):
+		return waitUntil(next, ReasonTrial, "")
+	default:
+		return waitUntil(end, ReasonTrial, "")
+	}
 }
 
 // joined finds a consumer that came into the cycle after the cut. What its store

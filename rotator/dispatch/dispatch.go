@@ -140,8 +140,7 @@ func (d *Dispatcher) overlooked(ctx context.Context) ([]rotator.User, error) {
 		return nil, err
 	}
 	awake := map[rotator.User]bool{}
-	params := river.NewJobListParams().Kinds(wake{}.Kind()).First(10 * overdueLimit).
-		States(rivertype.JobStateAvailable, rivertype.JobStateRunning)
+	params := river.NewJobListParams().Kinds(wake{}.Kind()).First(10*overdueLimit).States(rivertype.JobStateAvailable, rivertype.JobStateRunning)
 	list, err := d.client.JobList(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("list the wake-ups: %w", err)

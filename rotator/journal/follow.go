@@ -21,11 +21,11 @@ func (db *DB) followed(ctx context.Context, tx querier, user rotator.User, due s
 	if db.follow == nil || due == 0 {
 		return nil
 	}
-	joined, ok := tx.(postgresTx)
+	t, ok := tx.(postgresTx)
 	if !ok {
 		return errors.New("only transactions of PostgreSQL can be followed")
 	}
-	return db.follow(ctx, joined.tx, user, due.time())
+	return t.joined(func(tx pgx.Tx) error { return db.follow(ctx, tx, user, due.time()) })
 }
 
 // followSave tells of the end of a step. A request that came during it makes

@@ -2,8 +2,10 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -77,7 +79,7 @@ func openPostgres(ctx context.Context, dsn string, options Options) (*DB, error)
 	}
 	db := &DB{
 		now: options.Now, dialect: postgresDialect(), pool: pool, margin: options.Margin, follow: options.Follow,
-		server: fmt.Sprintf("postgres://%s:%d/%s", c.Host, c.Port, c.Database),
+		server: "postgres://" + net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) + "/" + c.Database,
 	}
 	db.write = stdlib.OpenDBFromPool(pool)
 	db.read = db.write
@@ -89,8 +91,8 @@ func (db *DB) Pool() *pgxpool.Pool { return db.pool }
 
 // withoutDSN is the cause of a parse error, whose own text shows the dsn.
 func withoutDSN(err error) error {
-	var parse *pgconn.ParseConfigError
-	if !errors.As(err, &parse) {
+	parse, ok := errors.AsType[*pgconn.ParseConfigError](err)
+	if !ok {
 		return err
 	}
 	if cause := errors.Unwrap(parse); cause != nil {
@@ -102,9 +104,16 @@ func withoutDSN(err error) error {
 // postgresTx is a transaction that both packages take part in: database/sql,
 // which this one's statements are written for, and pgx.
 type postgresTx struct {
-	querier
+	*sql.Conn
 
 	tx pgx.Tx
+}
+
+// joined runs do on the transaction as pgx has it. database/sql keeps its hands
+// off the connection meanwhile, also those that close what a cancelled context
+// left open.
+func (t postgresTx) joined(do func(tx pgx.Tx) error) error {
+	return t.Raw(func(any) error { return do(t.tx) })
 }
 
 func (db *DB) transactPostgres(ctx context.Context, readOnly bool, do func(tx querier) error) error {
@@ -130,16 +139,16 @@ func (db *DB) transactPostgres(ctx context.Context, readOnly bool, do func(tx qu
 	if err != nil {
 		return fmt.Errorf("begin: %w", explain(err))
 	}
-	if err := do(postgresTx{conn, tx}); err != nil {
-		// A connection that cannot roll back is broken, and its server does.
+	t := postgresTx{conn, tx}
+	if err := do(t); err != nil {
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		if undo := tx.Rollback(limit); undo != nil && !errors.Is(undo, pgx.ErrTxClosed) {
-			_ = tx.Conn().Close(limit)
-		}
+		// A connection that cannot roll back is broken: pgx closes it, and the
+		// server rolls back at its end.
+		_ = t.joined(func(tx pgx.Tx) error { return tx.Rollback(limit) })
 		return explain(err)
 	}
-	if err := tx.Commit(ctx); err != nil {
+	if err := t.joined(func(tx pgx.Tx) error { return tx.Commit(ctx) }); err != nil {
 		return fmt.Errorf("commit: %w", explain(err))
 	}
 	return nil
@@ -148,8 +157,8 @@ func (db *DB) transactPostgres(ctx context.Context, readOnly bool, do func(tx qu
 // gaveWay reports that PostgreSQL ended the transaction because of another
 // one; it did nothing, and may be tried again.
 func gaveWay(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == "40001" || e.Code == "40P01")
 }
 
 // lock waits for an advisory lock that lasts until the end of the transaction.
@@ -167,8 +176,7 @@ func (db *DB) lockFor(ctx context.Context, tx querier, key int64) error {
 // explainPostgres says what a person can do about an error of PostgreSQL
 // (appendix A of its manual, "PostgreSQL Error Codes"); empty if it is not known.
 func explainPostgres(err error) string {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {
 		case "53100":
 			return "the database server's disk is full: free space, the step will be tried again"
@@ -186,8 +194,7 @@ func explainPostgres(err error) string {
 			return "the database server is stopping or starting: the step will be tried again"
 		}
 	}
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return "the database server does not answer: check that it runs, and host and port in the journal's URL"
 	}
 	return ""

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -60,8 +59,6 @@ func (s *speech) close() {
 	if s.conn == nil {
 		return
 	}
-	limit, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = s.conn.Close(limit) // a connection that is gone is closed
+	_ = s.conn.PgConn().Conn().Close() // a connection that is gone is closed
 	s.conn = nil
 }

@@ -52,7 +52,10 @@ func Start(ctx context.Context, dir string, options Options) (*Server, error) {
 	if s.port, err = freePort(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.Up(ctx)
+	if err := s.Up(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // binaries is the folder of the newest PostgreSQL that Debian installed.
@@ -80,8 +83,7 @@ func (s *Server) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := s.run(ctx, "initdb", "--pgdata", s.data(), "--auth", "trust", "--username", "postgres", "--encoding", "UTF8", "--no-sync")
-	return err
+	return s.run(ctx, "initdb", "--pgdata", s.data(), "--auth", "trust", "--username", "postgres", "--encoding", "UTF8", "--no-sync")
 }
 
 func (s *Server) becomePostgres() error {
@@ -129,15 +131,15 @@ func freePort(ctx context.Context) (int, error) {
 }
 
 // run runs one of PostgreSQL's programs to its end.
-func (s *Server) run(ctx context.Context, program string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, program), args...)
+func (s *Server) run(ctx context.Context, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, program), args...) //nolint:gosec // a program of PostgreSQL, for tests
 	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.options.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", program, err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("%s: %w: %s", program, err, strings.TrimSpace(string(out)))
 	}
-	return string(out), nil
+	return nil
 }
 
 // Up starts the server on its port and returns when it answers.
@@ -151,7 +153,7 @@ func (s *Server) Up(ctx context.Context) error {
 	}
 	// Its output goes to a file of its own: a server outlives pg_ctl and would
 	// hold our pipe open.
-	_, err := s.run(ctx, "pg_ctl", "start", "--wait", "--pgdata", s.data(), "--log", filepath.Join(s.dir, "log"), "--options", strings.Join(args, " "))
+	err := s.run(ctx, "pg_ctl", "start", "--wait", "--pgdata", s.data(), "--log", filepath.Join(s.dir, "log"), "--options", strings.Join(args, " "))
 	if err != nil {
 		log, _ := os.ReadFile(filepath.Join(s.dir, "log")) // only for the message
 		return fmt.Errorf("start the server: %w\n%s", err, log)
@@ -168,8 +170,7 @@ func onOff(on bool) string {
 
 // Down stops the server: "fast" ends connections, "immediate" is a crash.
 func (s *Server) Down(ctx context.Context, mode string) error {
-	_, err := s.run(ctx, "pg_ctl", "stop", "--wait", "--pgdata", s.data(), "--mode", mode)
-	return err
+	return s.run(ctx, "pg_ctl", "stop", "--wait", "--pgdata", s.data(), "--mode", mode)
 }
 
 // Close stops the server, if it runs, and removes its folder.
@@ -198,14 +199,12 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 
 // SQL runs a statement with psql.
 func (s *Server) SQL(ctx context.Context, database, statement string) error {
-	_, err := s.run(ctx, "psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", s.DSN(database), "--command", statement)
-	return err
+	return s.run(ctx, "psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", s.DSN(database), "--command", statement)
 }
 
 // Backup copies the running server's files to a folder beside them.
 func (s *Server) Backup(ctx context.Context, name string) error {
-	_, err := s.run(ctx, "pg_basebackup", "--dbname", s.DSN(""), "--pgdata", filepath.Join(s.dir, name), "--checkpoint", "fast", "--wal-method", "fetch")
-	return err
+	return s.run(ctx, "pg_basebackup", "--dbname", s.DSN(""), "--pgdata", filepath.Join(s.dir, name), "--checkpoint", "fast", "--wal-method", "fetch")
 }
 
 // Restore puts a backup in the place of a stopped server's files.

@@ -38,10 +38,11 @@ func (s *Shared) Main(m interface{ Run() int }) int {
 }
 
 // Server starts the server at its first call.
-func (s *Shared) Server(t testing.TB) *Server {
+func (s *Shared) Server(t *testing.T) *Server {
 	t.Helper()
 	s.start.Do(func() {
-		if s.dir, s.err = os.MkdirTemp("", "keyrotator-postgres-"); s.err == nil {
+		s.dir, s.err = os.MkdirTemp("", "keyrotator-postgres-") //nolint:usetesting // it outlives the first test that asks
+		if s.err == nil {
 			s.server, s.err = Start(t.Context(), s.dir, s.Options)
 		}
 	})
@@ -52,7 +53,7 @@ func (s *Shared) Server(t testing.TB) *Server {
 }
 
 // DSN makes a database for one test and names it.
-func (s *Shared) DSN(t testing.TB) string {
+func (s *Shared) DSN(t *testing.T) string {
 	t.Helper()
 	server := s.Server(t)
 	name := fmt.Sprintf("test%d", s.made.Add(1))
