@@ -21,11 +21,11 @@ const (
 	// rest is how long every user may take for two cycles when the faults have
 	// stopped, on a busy machine.
 	rest = 3 * time.Minute
-	// enough is how many anomalies of one run are worth seeing.
+	// progress is after how many acts a line tells how far a run is.
 	progress = 100
 )
 
-// live has acts happen at random moments until there were enough kills, then
+// live has acts, of which the first two kill, happen at random moments until there were enough kills, then
 // waits for everybody to reach rest, and tells what happened.
 func (w *world) live(p plan, acts []act) error {
 	total := 0
@@ -34,13 +34,13 @@ func (w *world) live(p plan, acts []act) error {
 	}
 	done := map[string]int{}
 	// Every act once, then by chance.
-	for i := 0; (done[acts[0].name] < p.kills || i < len(acts)) && w.ctx.Err() == nil && !w.failed(); i++ {
+	for i := 0; (done[acts[0].name]+done[acts[1].name] < p.kills || i < len(acts)) && w.ctx.Err() == nil && !w.failed(); i++ {
 		a := acts[min(i, len(acts)-1)]
 		if i >= len(acts) {
 			n := w.rng.IntN(total)
 			a = acts[slices.IndexFunc(acts, func(a act) bool { n -= a.weight; return n < 0 })]
 		}
-		wait(w.ctx, time.Duration(w.rng.Int64N(int64(1500*time.Millisecond))))
+		wait(w.ctx, time.Duration(w.rng.Int64N(int64(time.Second))))
 		a.do()
 		done[a.name]++
 		if i%progress == progress-1 {
@@ -108,7 +108,7 @@ func (w *world) any() *replica { return w.replicas[w.rng.IntN(len(w.replicas))] 
 func (w *world) freeze() {
 	r := w.any()
 	r.freeze()
-	wait(w.ctx, w.between(500*time.Millisecond, 8*time.Second))
+	wait(w.ctx, w.between(500*time.Millisecond, 4*time.Second))
 	r.thaw()
 }
 

@@ -122,7 +122,7 @@ func (l *ledger) hurry(ctx context.Context, u rotator.User, b *book) error {
 }
 
 // patience is how long a user rests before the next rotation is asked for.
-const patience = 3 * time.Second
+const patience = time.Second
 
 // open opens the journal as soon as a replica has made it.
 func (l *ledger) open(ctx context.Context) (err error) {

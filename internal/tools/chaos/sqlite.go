@@ -26,7 +26,7 @@ func runSQLite(ctx context.Context, p plan) (err error) {
 	if err != nil {
 		return err
 	}
-	users, err := w.addUsers(4, disk)
+	users, err := w.addUsers(8, disk)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,8 @@ func runSQLite(ctx context.Context, p plan) (err error) {
 	w.ledger = newLedger(dsn, w.users, w.failf, func() bool { return w.troubled.Load() > 0 })
 	w.start()
 	acts := []act{
-		{"kill -9", 28, w.kill},
+		{"kill -9", 14, w.kill},
+		{"kill -9 in a call", 14, w.strike},
 		{"SIGSTOP", 2, w.freeze},
 		{"disk full", 2, func() { w.fill(disk) }},
 		{"AWS's clock", 2, w.shift},

@@ -15,6 +15,7 @@ import (
 // watch checks every cut right before it happens: no store may hold the key;
 // and that nobody tries to make a third key.
 func (w *world) watch(c awsemu.Call, stage awsemu.Stage) {
+	w.spring(c, stage)
 	if stage == awsemu.After && c.Operation == "CreateAccessKey" {
 		w.ledger.created(c)
 	}
@@ -34,20 +35,24 @@ func (w *world) watch(c awsemu.Call, stage awsemu.Stage) {
 	}
 }
 
-// consume is one consumer: it signs in five times a second with what it read,
-// and reads again twice as often as it declares.
-func (w *world) consume(u user, p consumer.Place) {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for readAt := (time.Time{}); ; {
-		var err error
-		began := time.Now()
+// Consumers sign in so long after they read their store, and then read again. An
+// eager one reads more often than it declares. A lazy one holds what it read for
+// nearly as long as it may, and uses it rarely enough to look quiet meanwhile.
+var (
+	eager = []time.Duration{0, 200 * time.Millisecond, 400 * time.Millisecond, 600 * time.Millisecond, 800 * time.Millisecond}
+	lazy  = []time.Duration{0, refreshes * 17 / 20}
+)
+
+// consume is one consumer.
+func (w *world) consume(u user, p consumer.Place, after []time.Duration) {
+	for w.ctx.Err() == nil {
+		readAt := time.Now()
 		held, err := p.Read()
 		if err != nil {
 			w.failf("%s: read %s: %w", u.user, p.Name, err)
 		}
-		readAt = began
-		for time.Since(readAt) < refreshes/2 {
+		for _, d := range after {
+			wait(w.ctx, time.Until(readAt.Add(d)))
 			// A fault for the daemon may hit a consumer; that blames no key.
 			err = consumer.SignIn(w.ctx, w.aws.Transport(), held, w.aws.Now())
 			w.signIns.Add(1)
@@ -58,12 +63,8 @@ func (w *world) consume(u user, p consumer.Place) {
 			default:
 				w.failf("%s cannot sign in with %s, read from %s %s ago: %w", u.user, held.AccessKeyID, p.Name, age, err)
 			}
-			select {
-			case <-tick.C:
-			case <-w.ctx.Done():
-				return
-			}
 		}
+		wait(w.ctx, 200*time.Millisecond)
 	}
 }
 

@@ -22,10 +22,10 @@ import (
 const (
 	account = "111122223333"
 	// refreshes is what the configuration promises of the consumers.
-	refreshes = time.Second
+	refreshes = 4 * time.Second
 	// policy has every grace a second long; the dates of AWS, which have whole
 	// seconds, make up to three of each. A key is due as soon as it is used.
-	policy = "{max_age: 8s, overlap: 1s, quiet: 1s, trial: 1s, settle: 1s, jitter: 0s, push_limit: 1s, last_used_lag: 0s, verify: {successes: 2, over: 100ms, limit: 30s}}"
+	policy = "{max_age: 12s, overlap: 1s, quiet: 1s, trial: 1s, settle: 1s, jitter: 0s, push_limit: 1s, last_used_lag: 0s, verify: {successes: 2, over: 100ms, limit: 30s}}"
 )
 
 // world is an embedded AWS on a socket, users with stores and the consumers of
@@ -55,6 +55,7 @@ type world struct {
 
 	mu   sync.Mutex
 	errs []error
+	trap *trap // nil unless a replica is to be killed in a call
 }
 
 type user struct {
@@ -148,9 +149,8 @@ func (w *world) start() {
 		w.running.Go(func() { r.run(w.ctx) })
 	}
 	for _, u := range w.users {
-		for _, p := range u.places {
-			w.background.Go(func() { w.consume(u, p) })
-		}
+		w.background.Go(func() { w.consume(u, u.places[0], eager) })
+		w.background.Go(func() { w.consume(u, u.places[1], lazy) })
 	}
 	w.background.Go(func() { w.ledger.follow(w.ctx) })
 }
