@@ -92,6 +92,12 @@ func (w *world) summary(acts []act, done map[string]int, err error) {
 	w.out.linef("%d users: %d rotations, %d lost keys recognised, %d history entries, %d changing calls; the journal was out of reach of %d reads",
 		len(w.users), rotated, orphans, entries, w.front.changes, w.ledger.misses)
 	w.out.linef("%d sign-ins, %d of them with a key held longer than declared and refused", w.signIns.Load(), w.late.Load())
+	if w.ledger.restored > 0 {
+		w.out.linef("%d restores; a person evicted %d second keys that the older journal had never heard of", w.ledger.restored, w.ledger.evicted)
+	}
+	for _, line := range w.front.wake.lines() {
+		w.out.linef("%s", line)
+	}
 	anomalies := len(w.errs)
 	if err != nil && anomalies == 0 {
 		anomalies = 1

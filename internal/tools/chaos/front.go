@@ -19,6 +19,7 @@ import (
 type front struct {
 	aws   *awsemu.Server
 	fail  func(format string, args ...any)
+	wake  wake
 	names map[string]string // who signs, by key id; not changed while serving
 
 	mu      sync.Mutex
@@ -56,6 +57,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.calls[operation]++
 	f.mu.Unlock()
+	f.wake.seen(user)
 	if changing[operation] {
 		defer f.change(who, operation, user)()
 	}

@@ -26,7 +26,10 @@ type ledger struct {
 	books    map[rotator.User]*book
 	creates  map[string]int // keys that AWS made for a replica, by the user's name
 	restored int
-	misses   int // reads that failed while they might
+	evicted  int // second keys that the journal never heard of, after a restore
+	// spare is a key of the user that no store holds, if there is one.
+	spare  func(rotator.User) (rotator.KeyID, bool)
+	misses int // reads that failed while they might
 }
 
 // book is what the ledger knows of one user.
@@ -39,9 +42,12 @@ type book struct {
 	idle     time.Time // since when it is known to be at rest; zero while it is not
 }
 
-func newLedger(dsn string, users []user, fail func(string, ...any), troubled func() bool) *ledger {
-	l := &ledger{dsn: dsn, fail: fail, troubled: troubled, books: map[rotator.User]*book{}, creates: map[string]int{}}
-	for _, u := range users {
+func newLedger(dsn string, w *world) *ledger {
+	l := &ledger{
+		dsn: dsn, fail: w.failf, troubled: func() bool { return w.troubled.Load() > 0 }, spare: w.spare,
+		books: map[rotator.User]*book{}, creates: map[string]int{},
+	}
+	for _, u := range w.users {
 		l.books[u.user] = &book{}
 	}
 	return l
@@ -93,7 +99,11 @@ func (l *ledger) read(ctx context.Context) error {
 			entries = entries[1:]
 		}
 		for _, e := range entries {
-			if err := b.take(e); err != nil {
+			err := b.take(e)
+			if errors.Is(err, errSecondKey) && l.restored > 0 {
+				continue // it may be a person's: hurry is the person who decides
+			}
+			if err != nil {
 				l.fail("%s, entry %d: %w", u, e.Seq, err)
 			}
 		}
@@ -109,7 +119,9 @@ func (l *ledger) read(ctx context.Context) error {
 func (l *ledger) hurry(ctx context.Context, u rotator.User, b *book) error {
 	p := b.progress
 	switch {
-	case p.Phase != rotator.PhaseIdle || p.Asked != nil || p.Halt != nil:
+	case p.Halt != nil:
+		return l.evict(ctx, u, b)
+	case p.Phase != rotator.PhaseIdle || p.Asked != nil:
 		b.idle = time.Time{}
 	case b.idle.IsZero():
 		b.idle = time.Now()
@@ -120,6 +132,23 @@ func (l *ledger) hurry(ctx context.Context, u rotator.User, b *book) error {
 	}
 	return nil
 }
+
+// evict does what the halt for a second key tells a person to do, once that key
+// is surely in no store.
+func (l *ledger) evict(ctx context.Context, u rotator.User, b *book) error {
+	key, ok := l.spare(u)
+	if !ok || time.Since(b.idle) < 5*patience {
+		return nil
+	}
+	b.idle = time.Now()
+	l.evicted++
+	_, err := l.db.Append(ctx, rotator.Request{User: u, Verb: rotator.RequestEvict, Key: key, By: "chaos", Why: "the journal is older than this key", At: time.Now()})
+	return err
+}
+
+// errSecondKey is the one halt that a restored journal may lead to: a cycle that
+// it never heard of has made a key that no store holds yet.
+var errSecondKey = errors.New("a second key")
 
 // patience is how long a user rests before the next rotation is asked for.
 const patience = time.Second
@@ -154,16 +183,34 @@ func (b *book) take(e journal.HistoryEntry) error {
 		err = fmt.Errorf("cycle %d was opened while cycle %d was", n, open.Number)
 	}
 	switch {
-	case e.Entry.Kind == rotator.KindOpened && e.Entry.Opening.Purpose == rotator.PurposeOrphan:
+	case e.Entry.Kind == rotator.KindNoted && e.Entry.Verb == rotator.VerbRecognise:
 		b.orphans++
 	case e.Entry.Kind == rotator.KindOpened:
 		b.rotated++
 	case e.Entry.Kind == rotator.KindDone && e.Entry.Verb == rotator.VerbCreate:
 		b.made++
+	case e.Entry.Kind == rotator.KindHalted && e.Entry.Reason == rotator.ReasonSecondKey:
+		err = fmt.Errorf("it halted: %w: %s", errSecondKey, e.Entry.Detail)
 	case e.Entry.Kind == rotator.KindHalted:
 		err = fmt.Errorf("it halted: %s %s", e.Entry.Reason, e.Entry.Detail)
 	}
 	return err
+}
+
+// restore has f put an older journal in the place of this one, after which
+// everything is read anew.
+func (l *ledger) restore(f func() error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.restored++
+	if l.db != nil {
+		_ = l.db.Close() // the server that it spoke to is about to go back in time
+		l.db = nil
+	}
+	for u := range l.books {
+		l.books[u] = &book{}
+	}
+	return f()
 }
 
 // created counts what AWS made of a create.

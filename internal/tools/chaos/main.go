@@ -27,7 +27,7 @@ type scenario struct {
 }
 
 func scenarios() []scenario {
-	return []scenario{{"sqlite", runSQLite}}
+	return []scenario{{"sqlite", runSQLite}, {"postgres", runPostgres}}
 }
 
 // plan is what a run is asked for.

@@ -31,14 +31,14 @@ func runSQLite(ctx context.Context, p plan) (err error) {
 		return err
 	}
 	dsn := "sqlite://" + filepath.Join(disk, "journal.db")
-	config, err := w.configure(dsn, "{call_timeout: 2s}", users)
+	config, err := w.configure("keyrotator", dsn, "{call_timeout: 2s}", users)
 	if err != nil {
 		return err
 	}
 	if err := w.addReplica(p.program, config); err != nil {
 		return err
 	}
-	w.ledger = newLedger(dsn, w.users, w.failf, func() bool { return w.troubled.Load() > 0 })
+	w.ledger = newLedger(dsn, w)
 	w.start()
 	acts := []act{
 		{"kill -9", 14, w.kill},

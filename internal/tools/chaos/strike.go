@@ -10,7 +10,7 @@ import (
 // trap kills the replica that makes a certain call, while it makes it: before
 // its effect, or after it and before the answer.
 type trap struct {
-	operation string // any when empty
+	operation string
 	stage     awsemu.Stage
 	sprung    chan struct{} // closed when it has
 }
@@ -18,7 +18,7 @@ type trap struct {
 // strike kills a replica in the middle of a call that was drawn before; when
 // nobody makes it in time, just somebody.
 func (w *world) strike() {
-	operations := []string{"CreateAccessKey", "CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey", "PutSecretValue", "UpdateSecretVersionStage", "ListAccessKeys", ""}
+	operations := []string{"CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey", "PutSecretValue", "UpdateSecretVersionStage", "ListAccessKeys", "ListAccessKeys", "ListAccessKeys", "GetAccessKeyLastUsed"}
 	t := &trap{
 		operation: operations[w.rng.IntN(len(operations))],
 		stage:     []awsemu.Stage{awsemu.Before, awsemu.After}[w.rng.IntN(2)],
@@ -53,7 +53,7 @@ func (w *world) spring(c awsemu.Call, stage awsemu.Stage) {
 	}
 	w.mu.Lock()
 	t := w.trap
-	hit := t != nil && t.stage == stage && (t.operation == "" || t.operation == c.Operation)
+	hit := t != nil && t.stage == stage && t.operation == c.Operation
 	if hit {
 		w.trap = nil
 	}
@@ -61,9 +61,14 @@ func (w *world) spring(c awsemu.Call, stage awsemu.Stage) {
 	if !hit {
 		return
 	}
+	user := c.User
+	if c.Service == "secretsmanager" {
+		user = c.Target
+	}
 	if stage == awsemu.Before {
 		w.aws.Inject(awsemu.Fault{Kind: awsemu.DropBefore, Service: c.Service, Operation: c.Operation, KeyID: c.KeyID, Count: 1})
 	}
 	w.replicas[at].kill()
+	w.front.wake.died(user)
 	close(t.sprung)
 }

@@ -113,9 +113,9 @@ func (w *world) addUsers(n int, dir string) (string, error) {
 	return text.String(), nil
 }
 
-// configure writes the configuration that every replica runs with.
-func (w *world) configure(journal, limits, users string) (path string, err error) {
-	path = filepath.Join(w.dir, "keyrotator.yaml")
+// configure writes a configuration.
+func (w *world) configure(name, journal, limits, users string) (path string, err error) {
+	path = filepath.Join(w.dir, name+".yaml")
 	text := fmt.Sprintf("accounts: {emu: {id: %q, region: %s}}\njournal: %q\nsealing: {identity: %s}\nlimits: %s\npolicies: {default: %s}\nusers:\n%s",
 		account, consumer.Region, journal, filepath.Join(w.dir, "identity"), limits, policy, users)
 	return path, os.WriteFile(path, []byte(text), 0o600)

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/keyrotator/keyrotator/internal/tools/chaos/proxy"
+	"github.com/keyrotator/keyrotator/internal/tools/postgres"
+	"github.com/keyrotator/keyrotator/rotator/awsemu"
+	"github.com/keyrotator/keyrotator/rotator/seal"
+)
+
+const (
+	// lease and margin are short, so that a death is got over in seconds.
+	lease  = 3 * time.Second
+	margin = 2 * time.Second
+	// sharedLimits are the limits of every replica.
+	sharedLimits = "{call_timeout: 1s, shutdown: 1s, lease: 3s, takeover_margin: 2s}"
+	database     = "keyrotator"
+)
+
+// cluster is a world whose replicas share a journal in PostgreSQL, each by a
+// connection that can be broken.
+type cluster struct {
+	*world
+
+	server  *postgres.Server
+	proxies []*proxy.Proxy
+	clock   string // the file that libfaketime reads PostgreSQL's clock from
+	backups int
+}
+
+// runPostgres is three replicas on PostgreSQL.
+func runPostgres(ctx context.Context, p plan) (err error) {
+	c, err := newCluster(ctx, p, 8, 3, awsemu.Options{LastUsedGranularity: -1, Seed: p.out.seed})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	c.start()
+	if err := c.backup(); err != nil {
+		return errors.Join(err, c.stop())
+	}
+	return c.live(p, []act{
+		{"kill -9", 14, c.kill},
+		{"kill -9 in a call", 14, c.strike},
+		{"SIGSTOP", 3, c.freezeLong},
+		{"rolling restart", 1, c.roll},
+		{"database crash", 2, c.crash},
+		{"older backup", 1, c.restore},
+		{"broken connection", 4, c.cut},
+		{"PostgreSQL's clock", 2, c.shiftDatabase},
+		{"AWS's clock", 1, c.shift},
+		{"AWS refuses", 3, c.refuse},
+	})
+}
+
+// newCluster makes users and replicas and starts the server.
+func newCluster(ctx context.Context, p plan, users, replicas int, o awsemu.Options) (c *cluster, err error) {
+	library, err := faketime()
+	if err != nil {
+		return nil, err
+	}
+	c = &cluster{clock: filepath.Join(p.dir, "clock")}
+	if err := os.WriteFile(c.clock, []byte("+0\n"), 0o644); err != nil { //nolint:gosec // the server runs as another user
+		return nil, err
+	}
+	c.server, err = postgres.Start(ctx, p.dir, postgres.Options{Durable: true, Env: []string{
+		"LD_PRELOAD=" + library, "FAKETIME_TIMESTAMP_FILE=" + c.clock, "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",
+	}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.close())
+		}
+	}()
+	if err := c.server.CreateDatabase(ctx, database); err != nil {
+		return c, err
+	}
+	if c.world, err = newWorld(ctx, p.dir, p.out, o); err != nil {
+		return c, err
+	}
+	// Of a shared journal no replica makes the identity.
+	_, err = seal.OpenAge(filepath.Join(p.dir, "identity"), seal.Options{Create: true})
+	text, err2 := c.addUsers(users, p.dir)
+	if err := errors.Join(err, err2); err != nil {
+		return c, err
+	}
+	for i := range replicas {
+		between, err := proxy.New(ctx, c.server.Address())
+		if err != nil {
+			return c, err
+		}
+		c.proxies = append(c.proxies, between)
+		dsn := strings.Replace(c.server.DSN(database), c.server.Address(), between.Address(), 1)
+		config, err := c.configure(fmt.Sprintf("keyrotator-%d", i+1), dsn, sharedLimits, text)
+		if err != nil {
+			return c, err
+		}
+		if err := c.addReplica(p.program, config); err != nil {
+			return c, err
+		}
+	}
+	c.ledger = newLedger(c.server.DSN(database), c.world)
+	return c, nil
+}
+
+// faketime finds the library that moves PostgreSQL's clock. A program of Go does
+// not ask the C library for the time; PostgreSQL does.
+func faketime() (string, error) {
+	found, err := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
+	if err != nil || len(found) == 0 {
+		return "", errors.Join(errors.New("libfaketime is not installed: make packages, or apt-get install faketime"), err)
+	}
+	return found[0], nil
+}
+
+func (c *cluster) close() error {
+	var errs []error
+	for _, p := range c.proxies {
+		errs = append(errs, p.Close())
+	}
+	return errors.Join(append(errs, c.server.Close())...)
+}
+
+// freezeLong stops a replica for longer than its lease and the margin, so that
+// another takes its user over before it goes on.
+func (c *cluster) freezeLong() {
+	r := c.any()
+	r.freeze()
+	wait(c.ctx, c.between(lease+margin, lease+margin+3*time.Second))
+	r.thaw()
+}
+
+// roll restarts every replica in good order, one after the other.
+func (c *cluster) roll() {
+	ctx, cancel := context.WithTimeout(c.ctx, time.Minute)
+	defer cancel()
+	for _, r := range c.replicas {
+		r.end(ctx, syscall.SIGTERM)
+		wait(c.ctx, c.between(200*time.Millisecond, time.Second))
+	}
+}
+
+// down does something to the database; replicas may end themselves meanwhile,
+// and for a while after.
+func (c *cluster) down(what string, f func() error) {
+	c.troubled.Add(1)
+	if err := f(); err != nil && c.ctx.Err() == nil {
+		c.failf("%s: %w", what, err)
+	}
+	c.background.Go(func() {
+		wait(c.ctx, 5*time.Second)
+		c.troubled.Add(-1)
+	})
+}
+
+func (c *cluster) crash() {
+	c.down("crash the database", func() error {
+		err := c.server.Down(c.ctx, "immediate")
+		wait(c.ctx, c.between(0, 3*time.Second))
+		return errors.Join(err, c.server.Up(c.ctx))
+	})
+}
+
+// restore puts the last backup in the place of the journal while the replicas
+// run, and makes the next.
+func (c *cluster) restore() {
+	c.down("restore the database", func() error {
+		return c.ledger.restore(func() error {
+			err := c.server.Down(c.ctx, "immediate")
+			return errors.Join(err, c.server.Restore(c.last()), c.server.Up(c.ctx))
+		})
+	})
+	if err := c.backup(); err != nil && c.ctx.Err() == nil {
+		c.failf("back the database up: %w", err)
+	}
+}
+
+func (c *cluster) last() string { return fmt.Sprintf("backup-%d", c.backups) }
+
+func (c *cluster) backup() error {
+	c.backups++
+	return c.server.Backup(c.ctx, c.last())
+}
+
+// cut breaks a replica's connection to the database in one of four ways.
+func (c *cluster) cut() {
+	p := c.proxies[c.rng.IntN(len(c.proxies))]
+	c.troubled.Add(1)
+	how := c.rng.IntN(4)
+	switch how {
+	case 0:
+		p.Reset()
+	case 1:
+		p.Refuse(true)
+		p.Reset()
+	case 2:
+		p.Swallow()
+	default:
+		p.Delay(c.between(20*time.Millisecond, 300*time.Millisecond))
+	}
+	wait(c.ctx, c.between(500*time.Millisecond, 6*time.Second))
+	p.Refuse(false)
+	p.Release()
+	p.Delay(0)
+	c.background.Go(func() {
+		wait(c.ctx, 5*time.Second)
+		c.troubled.Add(-1)
+	})
+}
+
+// shiftDatabase moves PostgreSQL's clock by hours for a while.
+func (c *cluster) shiftDatabase() {
+	hours := c.between(time.Hour, 5*time.Hour)
+	if c.rng.IntN(2) == 0 {
+		hours = -hours
+	}
+	set := func(text string) {
+		if err := os.WriteFile(c.clock, []byte(text+"\n"), 0o644); err != nil { //nolint:gosec // as where it is made
+			c.failf("move the database's clock: %w", err)
+		}
+	}
+	set(fmt.Sprintf("%+d", int(hours.Seconds())))
+	wait(c.ctx, c.between(2*time.Second, 8*time.Second))
+	set("+0")
+}
