@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -42,6 +43,7 @@ type Dispatcher struct {
 	wakes   *Wakes
 	client  *river.Client[pgx.Tx]
 	options Options
+	sights  map[rotator.User]sighting // of Run's goroutine
 }
 
 var _ rotator.Dispatcher = (*Dispatcher)(nil)
@@ -62,7 +64,7 @@ func New(r *rotator.Rotator, journal rotator.Journal, pool *pgxpool.Pool, wakes 
 	if options.Log == nil {
 		options.Log = silent()
 	}
-	d := &Dispatcher{rotator: r, journal: journal, pool: pool, wakes: wakes, options: options}
+	d := &Dispatcher{rotator: r, journal: journal, pool: pool, wakes: wakes, options: options, sights: map[rotator.User]sighting{}}
 	w := &worker{d: d, rest: map[rotator.User]time.Time{}}
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, w); err != nil {
@@ -136,8 +138,12 @@ func (d *Dispatcher) overlooked(ctx context.Context) ([]rotator.User, error) {
 		return nil, err
 	}
 	users, _, err := d.journal.Due(ctx, d.wakes.now(), overdueLimit)
-	if err != nil || len(users) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	maps.DeleteFunc(d.sights, func(u rotator.User, _ sighting) bool { return !slices.Contains(users, u) })
+	if len(users) == 0 {
+		return nil, nil
 	}
 	awake := map[rotator.User]bool{}
 	params := river.NewJobListParams().Kinds(wake{}.Kind()).First(10*overdueLimit).States(rivertype.JobStateAvailable, rivertype.JobStateRunning)
@@ -147,8 +153,15 @@ func (d *Dispatcher) overlooked(ctx context.Context) ([]rotator.User, error) {
 	}
 	for _, job := range list.Jobs {
 		var args wake
-		if json.Unmarshal(job.EncodedArgs, &args) == nil { // a newer version's wakes nobody here
-			awake[args.user()] = true
+		if json.Unmarshal(job.EncodedArgs, &args) != nil { // a newer version's wakes nobody here
+			continue
+		}
+		user := args.user()
+		awake[user] = true
+		if slices.Contains(users, user) && d.stuck(user, job) {
+			if err := d.free(ctx, user, job); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return slices.DeleteFunc(users, func(u rotator.User) bool { return awake[u] }), nil

@@ -8,7 +8,8 @@
 // can therefore never hurt a cycle:
 //
 //   - Lost: every replica asks the journal from time to time for users that are
-//     overdue, and wakes them again.
+//     overdue, and wakes them again. It also frees the wake-up that a dead
+//     replica was working on, once the dead one's claim has run out.
 //   - Doubled, or run again by River's rescuer while the first worker still
 //     lives: the second finds the user claimed, and comes back later. River has
 //     no fence of its own; the journal's compare-and-swap is the fence.
