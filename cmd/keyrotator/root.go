@@ -85,6 +85,7 @@ trial, delete.`,
 		newAdoptCommand(c),
 		newEvictCommand(c),
 		newCheckCommand(c),
+		newJournalCommand(c),
 		newVersionCommand(c),
 	)
 	return root

@@ -25,6 +25,8 @@ type DB struct {
 	write, read *sql.DB
 	// uncut is set while erased bytes may still be in the write-ahead log.
 	uncut atomic.Bool
+	// found and has are the schemas before and after Open.
+	found, has int
 
 	// PostgreSQL only.
 	pool   *pgxpool.Pool

@@ -62,6 +62,7 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 		if err != nil {
 			return err
 		}
+		db.found, db.has = have, max(have, len(all))
 		if newer := have > len(all); newer {
 			if from, err := db.readableFrom(ctx, tx); err != nil || from <= len(all) {
 				return err
@@ -99,6 +100,10 @@ func (db *DB) prepareSchema(ctx context.Context, tx querier) error {
 	}
 	return nil
 }
+
+// Schema returns the schema that Open found, zero for none, and the one that
+// the journal has now.
+func (db *DB) Schema() (found, has int) { return db.found, db.has }
 
 const readableName = "readable_from"
 

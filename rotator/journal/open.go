@@ -30,6 +30,9 @@ type Options struct {
 	Margin time.Duration
 	// Follow is told when users become due; PostgreSQL only, nil means nobody.
 	Follow Follow
+	// Moved opens a journal that was moved, too, which an exclusive open refuses
+	// with ErrMoved otherwise. It is for exporting one again.
+	Moved bool
 	// Now is the local clock; nil means time.Now.
 	Now func() time.Time
 
@@ -46,7 +49,7 @@ type Options struct {
 //
 // A file is made with mode 0600; its directory must exist. It returns an error
 // that wraps fs.ErrNotExist when there is no journal and Exclusive is not set,
-// and ErrHeld, ErrNetworkFile or ErrSchema. Errors never show the dsn, which
+// and ErrHeld, ErrNetworkFile, ErrSchema or ErrMoved. Errors never show the dsn, which
 // may hold a password.
 func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
 	if options.Now == nil {
@@ -57,7 +60,7 @@ func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open journal: %w", err)
 		}
-		if err := db.migrate(ctx, options.Exclusive); err != nil {
+		if err := db.begin(ctx, options, options.Exclusive); err != nil {
 			return nil, fmt.Errorf("open journal %s: %w", db, errors.Join(err, db.Close()))
 		}
 		return db, nil
@@ -77,6 +80,15 @@ func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
 		return nil, fmt.Errorf("open journal %s: %w", db, errors.Join(explain(err), db.Close()))
 	}
 	return db, nil
+}
+
+// begin brings the schema up to date, or checks it, and refuses a daemon the
+// journal that goes on elsewhere.
+func (db *DB) begin(ctx context.Context, options Options, migrate bool) error {
+	if err := db.migrate(ctx, migrate); err != nil || !options.Exclusive || options.Moved {
+		return err
+	}
+	return db.notMoved(ctx, db.write)
 }
 
 // parseDSN returns the path of the database file, empty for memory.
@@ -118,7 +130,7 @@ func (db *DB) open(ctx context.Context, options Options) error {
 	db.write.SetMaxOpenConns(1)
 	db.write.SetMaxIdleConns(1)
 	db.read = db.write
-	if err := db.migrate(ctx, options.Exclusive || db.path == ""); err != nil {
+	if err := db.begin(ctx, options, options.Exclusive || db.path == ""); err != nil {
 		return err
 	}
 	if db.path != "" {

@@ -149,48 +149,68 @@ func (db *DB) History(ctx context.Context, user rotator.User, after int64, limit
 // Verify checks the hash chain of every user's history and returns an error
 // that wraps ErrTampered and names the first row that is not as it was written.
 func (db *DB) Verify(ctx context.Context) error {
-	err := db.view(ctx, func(tx querier) error {
-		heads := map[rotator.User]record{}
-		err := db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
-			r, err := scanRecord(rows.Scan)
-			heads[r.user] = r
-			return true, err
-		}, "SELECT "+recordColumns+" FROM users ORDER BY account, name")
-		if err != nil {
-			return err
-		}
-		var c chain
-		err = db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
-			var u rotator.User
-			l, err := scanLink(rows.Scan, &u.Account, &u.Name)
-			if err != nil {
-				return false, fmt.Errorf("verify the history of %s: %w", u, err)
-			}
-			if u != c.user {
-				if err := c.finish(heads); err != nil {
-					return false, err
-				}
-				c = chain{user: u}
-			}
-			return true, c.follow(l)
-		}, "SELECT account, name, "+linkColumns+" FROM history ORDER BY account, name, seq")
-		if err != nil {
-			return err
-		}
-		if err := c.finish(heads); err != nil {
-			return err
-		}
-		for user, r := range heads {
-			if err := (&chain{user: user}).end(r); err != nil {
-				return err
-			}
-		}
-		return nil
+	_, err := db.Check(ctx)
+	return err
+}
+
+// Check is Verify, and returns how much was checked.
+func (db *DB) Check(ctx context.Context) (Checked, error) {
+	var checked Checked
+	err := db.view(ctx, func(tx querier) (err error) {
+		checked, err = db.verify(ctx, tx)
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("verify the journal: %w", err)
+		return Checked{}, fmt.Errorf("verify the journal: %w", err)
 	}
-	return nil
+	return checked, nil
+}
+
+// Checked counts what Check looked at.
+type Checked struct {
+	Users int `json:"users"`
+	Rows  int `json:"rows"`
+}
+
+func (db *DB) verify(ctx context.Context, tx querier) (Checked, error) {
+	heads := map[rotator.User]record{}
+	err := db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
+		r, err := scanRecord(rows.Scan)
+		heads[r.user] = r
+		return true, err
+	}, "SELECT "+recordColumns+" FROM users ORDER BY account, name")
+	if err != nil {
+		return Checked{}, err
+	}
+	checked := Checked{Users: len(heads)}
+	var c chain
+	err = db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
+		var u rotator.User
+		l, err := scanLink(rows.Scan, &u.Account, &u.Name)
+		if err != nil {
+			return false, fmt.Errorf("verify the history of %s: %w", u, err)
+		}
+		if u != c.user {
+			if err := c.finish(heads); err != nil {
+				return false, err
+			}
+			c = chain{user: u}
+		}
+		checked.Rows++
+		return true, c.follow(l)
+	}, "SELECT account, name, "+linkColumns+" FROM history ORDER BY account, name, seq")
+	if err != nil {
+		return Checked{}, err
+	}
+	if err := c.finish(heads); err != nil {
+		return Checked{}, err
+	}
+	for user, r := range heads {
+		if err := (&chain{user: user}).end(r); err != nil {
+			return Checked{}, err
+		}
+	}
+	return checked, nil
 }
 
 // finish ends the chain of one user and takes its head off the list.

@@ -31,7 +31,10 @@ func (db *DB) Append(ctx context.Context, request rotator.Request) (rotator.Requ
 		query := "INSERT INTO requests (account, name, verb, pending, at, body) VALUES (?, ?, ?, ?, ?, ?) RETURNING number"
 		err := tx.QueryRowContext(ctx, db.dialect.bind(query), u.Account, u.Name, request.Verb, bit(u != rotator.AllUsers()),
 			nullable(stampOf(request.At)), string(text)).Scan(&request.Number)
-		if err != nil || u == rotator.AllUsers() {
+		if err != nil {
+			return err
+		}
+		if err := db.notMoved(ctx, tx); err != nil || u == rotator.AllUsers() {
 			return err
 		}
 		return db.followed(ctx, tx, u, stampOf(db.now()))

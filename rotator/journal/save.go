@@ -40,6 +40,10 @@ func (db *DB) claim(ctx context.Context, user rotator.User, owner string, now ti
 		if err := db.store(ctx, tx, old, r, rotator.ErrClaimed); err != nil {
 			return err
 		}
+		// After the write, which waits for whoever moves the journal.
+		if err := db.notMoved(ctx, tx); err != nil {
+			return err
+		}
 		if row, err = r.row(); err != nil {
 			return err
 		}
