@@ -93,7 +93,7 @@ func (w *world) summary(acts []act, done map[string]int, err error) {
 		len(w.users), rotated, orphans, entries, w.front.changes, w.ledger.misses)
 	w.out.linef("%d sign-ins, %d of them with a key held longer than declared and refused", w.signIns.Load(), w.late.Load())
 	if w.ledger.restored > 0 {
-		w.out.linef("%d restores; a person evicted %d second keys that the older journal had never heard of", w.ledger.restored, w.ledger.evicted)
+		w.out.linef("%d restores; a person decided %d times on keys that the older journal had never heard of", w.ledger.restored, w.ledger.decided)
 	}
 	for _, line := range w.front.wake.lines() {
 		w.out.linef("%s", line)

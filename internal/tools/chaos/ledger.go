@@ -26,9 +26,9 @@ type ledger struct {
 	books    map[rotator.User]*book
 	creates  map[string]int // keys that AWS made for a replica, by the user's name
 	restored int
-	evicted  int // second keys that the journal never heard of, after a restore
-	// spare is a key of the user that no store holds, if there is one.
-	spare  func(rotator.User) (rotator.KeyID, bool)
+	decided  int // requests of a person, after a restore
+	// keys are the two keys of a user of which the stores hold one.
+	keys   func(rotator.User) (held, spare rotator.KeyID, ok bool)
 	misses int // reads that failed while they might
 }
 
@@ -44,7 +44,7 @@ type book struct {
 
 func newLedger(dsn string, w *world) *ledger {
 	l := &ledger{
-		dsn: dsn, fail: w.failf, troubled: func() bool { return w.troubled.Load() > 0 }, spare: w.spare,
+		dsn: dsn, fail: w.failf, troubled: func() bool { return w.troubled.Load() > 0 }, keys: w.keys,
 		books: map[rotator.User]*book{}, creates: map[string]int{},
 	}
 	for _, u := range w.users {
@@ -100,8 +100,8 @@ func (l *ledger) read(ctx context.Context) error {
 		}
 		for _, e := range entries {
 			err := b.take(e)
-			if errors.Is(err, errSecondKey) && l.restored > 0 {
-				continue // it may be a person's: hurry is the person who decides
+			if errors.Is(err, errPerson) && l.restored > 0 {
+				continue // it may be a person's: hurry plays the one who decides
 			}
 			if err != nil {
 				l.fail("%s, entry %d: %w", u, e.Seq, err)
@@ -120,7 +120,7 @@ func (l *ledger) hurry(ctx context.Context, u rotator.User, b *book) error {
 	p := b.progress
 	switch {
 	case p.Halt != nil:
-		return l.evict(ctx, u, b)
+		return l.decide(ctx, u, b)
 	case p.Phase != rotator.PhaseIdle || p.Asked != nil:
 		b.idle = time.Time{}
 	case b.idle.IsZero():
@@ -133,22 +133,27 @@ func (l *ledger) hurry(ctx context.Context, u rotator.User, b *book) error {
 	return nil
 }
 
-// evict does what the halt for a second key tells a person to do, once that key
-// is surely in no store.
-func (l *ledger) evict(ctx context.Context, u rotator.User, b *book) error {
-	key, ok := l.spare(u)
+// decide does what a halt tells a person to do after a restore: adopt the key
+// that the stores hold, and evict the other.
+func (l *ledger) decide(ctx context.Context, u rotator.User, b *book) error {
+	held, spare, ok := l.keys(u)
 	if !ok || time.Since(b.idle) < 5*patience {
 		return nil
 	}
 	b.idle = time.Now()
-	l.evicted++
-	_, err := l.db.Append(ctx, rotator.Request{User: u, Verb: rotator.RequestEvict, Key: key, By: "chaos", Why: "the journal is older than this key", At: time.Now()})
+	q := rotator.Request{User: u, Verb: rotator.RequestEvict, Key: spare, By: "chaos", Why: "the journal is older than this key", At: time.Now()}
+	if b.progress.Halt.Reason == rotator.ReasonUncertainOrphan {
+		q.Verb, q.Key = rotator.RequestAdopt, held
+	}
+	l.decided++
+	_, err := l.db.Append(ctx, q)
 	return err
 }
 
-// errSecondKey is the one halt that a restored journal may lead to: a cycle that
-// it never heard of has made a key that no store holds yet.
-var errSecondKey = errors.New("a second key")
+// errPerson marks the halts that a restored journal may lead to: a cycle that it
+// never heard of has made a key that no store holds yet, which might be a
+// person's.
+var errPerson = errors.New("a key that nobody knows")
 
 // patience is how long a user rests before the next rotation is asked for.
 const patience = time.Second
@@ -189,8 +194,8 @@ func (b *book) take(e journal.HistoryEntry) error {
 		b.rotated++
 	case e.Entry.Kind == rotator.KindDone && e.Entry.Verb == rotator.VerbCreate:
 		b.made++
-	case e.Entry.Kind == rotator.KindHalted && e.Entry.Reason == rotator.ReasonSecondKey:
-		err = fmt.Errorf("it halted: %w: %s", errSecondKey, e.Entry.Detail)
+	case e.Entry.Kind == rotator.KindHalted && (e.Entry.Reason == rotator.ReasonSecondKey || e.Entry.Reason == rotator.ReasonUncertainOrphan):
+		err = fmt.Errorf("it halted: %w: %s %s", errPerson, e.Entry.Reason, e.Entry.Detail)
 	case e.Entry.Kind == rotator.KindHalted:
 		err = fmt.Errorf("it halted: %s %s", e.Entry.Reason, e.Entry.Detail)
 	}

@@ -27,7 +27,7 @@ type scenario struct {
 }
 
 func scenarios() []scenario {
-	return []scenario{{"sqlite", runSQLite}, {"postgres", runPostgres}}
+	return []scenario{{"sqlite", runSQLite}, {"postgres", runPostgres}, {"share", runShare}}
 }
 
 // plan is what a run is asked for.

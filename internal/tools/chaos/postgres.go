@@ -38,7 +38,7 @@ type cluster struct {
 
 // runPostgres is three replicas on PostgreSQL.
 func runPostgres(ctx context.Context, p plan) (err error) {
-	c, err := newCluster(ctx, p, 8, 3, awsemu.Options{LastUsedGranularity: -1, Seed: p.out.seed})
+	c, err := newCluster(ctx, p, size{users: 8, replicas: 3, limits: sharedLimits, policy: policy}, awsemu.Options{LastUsedGranularity: -1, Seed: p.out.seed})
 	if err != nil {
 		return err
 	}
@@ -61,8 +61,14 @@ func runPostgres(ctx context.Context, p plan) (err error) {
 	})
 }
 
+// size is what a cluster is made of.
+type size struct {
+	users, replicas int
+	limits, policy  string
+}
+
 // newCluster makes users and replicas and starts the server.
-func newCluster(ctx context.Context, p plan, users, replicas int, o awsemu.Options) (c *cluster, err error) {
+func newCluster(ctx context.Context, p plan, n size, o awsemu.Options) (c *cluster, err error) {
 	library, err := faketime()
 	if err != nil {
 		return nil, err
@@ -90,18 +96,18 @@ func newCluster(ctx context.Context, p plan, users, replicas int, o awsemu.Optio
 	}
 	// Of a shared journal no replica makes the identity.
 	_, err = seal.OpenAge(filepath.Join(p.dir, "identity"), seal.Options{Create: true})
-	text, err2 := c.addUsers(users, p.dir)
+	text, err2 := c.addUsers(n.users, p.dir)
 	if err := errors.Join(err, err2); err != nil {
 		return c, err
 	}
-	for i := range replicas {
+	for i := range n.replicas {
 		between, err := proxy.New(ctx, c.server.Address())
 		if err != nil {
 			return c, err
 		}
 		c.proxies = append(c.proxies, between)
 		dsn := strings.Replace(c.server.DSN(database), c.server.Address(), between.Address(), 1)
-		config, err := c.configure(fmt.Sprintf("keyrotator-%d", i+1), dsn, sharedLimits, text)
+		config, err := c.configure(fmt.Sprintf("keyrotator-%d", i+1), dsn, n.limits, n.policy, text)
 		if err != nil {
 			return c, err
 		}

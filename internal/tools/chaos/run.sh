@@ -16,7 +16,7 @@ esac
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 go build -o "$work/chaos" ./internal/tools/chaos
-for scenario in sqlite; do
+for scenario in sqlite postgres; do
     echo "==> chaos $scenario, $kills kills"
     "$work/chaos" "$scenario" -kills "$kills" -seed "${SEED:-1}"
 done

@@ -31,7 +31,7 @@ func runSQLite(ctx context.Context, p plan) (err error) {
 		return err
 	}
 	dsn := "sqlite://" + filepath.Join(disk, "journal.db")
-	config, err := w.configure("keyrotator", dsn, "{call_timeout: 2s}", users)
+	config, err := w.configure("keyrotator", dsn, "{call_timeout: 2s}", policy, users)
 	if err != nil {
 		return err
 	}

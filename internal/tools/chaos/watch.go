@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/keyrotator/keyrotator/internal/tools/chaos/consumer"
@@ -70,43 +71,49 @@ func (w *world) consume(u user, p consumer.Place, after []time.Duration) {
 	}
 }
 
-// spare is a key of the user that no store holds, if there is one beside another.
-func (w *world) spare(of rotator.User) (rotator.KeyID, bool) {
+// keys are the key that all stores of a user hold, and the one beside it that
+// none does; false unless there are two such.
+func (w *world) keys(of rotator.User) (held, spare rotator.KeyID, ok bool) {
 	keys, err := w.aws.Keys(account, of.Name)
 	if err != nil || len(keys) != 2 {
-		return "", false
+		return "", "", false
 	}
 	at := slices.IndexFunc(w.users, func(u user) bool { return u.user == of })
 	for _, p := range w.users[at].places {
-		held, err := p.Read()
-		if err != nil {
-			return "", false
+		c, err := p.Read()
+		if err != nil || held != "" && held != rotator.KeyID(c.AccessKeyID) {
+			return "", "", false
 		}
-		keys = slices.DeleteFunc(keys, func(k awsemu.Key) bool { return k.ID == held.AccessKeyID })
+		held = rotator.KeyID(c.AccessKeyID)
 	}
+	keys = slices.DeleteFunc(keys, func(k awsemu.Key) bool { return k.ID == string(held) })
 	if len(keys) != 1 {
-		return "", false
+		return "", "", false
 	}
-	return rotator.KeyID(keys[0].ID), true
+	return held, rotator.KeyID(keys[0].ID), true
 }
 
 // checkStores has what every store holds in the end sign in.
 func (w *world) checkStores(ctx context.Context) {
+	var all sync.WaitGroup
 	for _, u := range w.users {
-		for _, p := range u.places {
-			held, err := p.Read()
-			if err == nil {
-				err = consumer.SignIn(ctx, w.aws.Transport(), held, w.aws.Now())
-			}
-			if err != nil {
-				w.failf("what %s of %s holds does not sign in: %w", p.Name, u.user, err)
-			}
-		}
 		keys, err := w.aws.Keys(account, u.user.Name)
 		if err != nil || len(keys) > 2 {
 			w.failf("%s has %d keys: %w", u.user, len(keys), err)
 		}
+		for _, p := range u.places {
+			all.Go(func() {
+				held, err := p.Read()
+				if err == nil {
+					err = consumer.SignIn(ctx, w.aws.Transport(), held, w.aws.Now())
+				}
+				if err != nil {
+					w.failf("what %s of %s holds does not sign in: %w", p.Name, u.user, err)
+				}
+			})
+		}
 	}
+	all.Wait()
 }
 
 // checkOutput looks for every secret in what the processes said, and in the

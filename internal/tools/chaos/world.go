@@ -114,7 +114,7 @@ func (w *world) addUsers(n int, dir string) (string, error) {
 }
 
 // configure writes a configuration.
-func (w *world) configure(name, journal, limits, users string) (path string, err error) {
+func (w *world) configure(name, journal, limits, policy, users string) (path string, err error) {
 	path = filepath.Join(w.dir, name+".yaml")
 	text := fmt.Sprintf("accounts: {emu: {id: %q, region: %s}}\njournal: %q\nsealing: {identity: %s}\nlimits: %s\npolicies: {default: %s}\nusers:\n%s",
 		account, consumer.Region, journal, filepath.Join(w.dir, "identity"), limits, policy, users)
@@ -143,11 +143,15 @@ func (w *world) addReplica(program, config string, env ...string) error {
 	return nil
 }
 
-// start starts everything: replicas, consumers and the reader of the journal.
-func (w *world) start() {
+func (w *world) startReplicas() {
 	for _, r := range w.replicas {
 		w.running.Go(func() { r.run(w.ctx) })
 	}
+}
+
+// start starts everything: replicas, consumers and the reader of the journal.
+func (w *world) start() {
+	w.startReplicas()
 	for _, u := range w.users {
 		w.background.Go(func() { w.consume(u, u.places[0], eager) })
 		w.background.Go(func() { w.consume(u, u.places[1], lazy) })
