@@ -46,6 +46,14 @@ crash-search: ## every crash point of a cycle with up to FAULTS faults (bulk: no
 	KEYROTATOR_SEARCH_FAULTS=$(FAULTS) KEYROTATOR_SEARCH_MOVED_FAULTS=$(MOVED_FAULTS) \
 		$(GO) test -count=1 -timeout 60m -run '^Test(NoCrash|NoLost|NoDrift)' -v ./rotator | grep -vE '^(=== |--- |    ---)'
 
+# Histories of the simulator, and the seed of the first.
+SEEDS      ?= 1000
+FIRST_SEED ?= 1
+
+.PHONY: simulate
+simulate: ## SEEDS histories of one user with faults at any call, from FIRST_SEED on
+	@$(GO) run ./internal/tools/simulate -seeds $(SEEDS) -first $(FIRST_SEED)
+
 .PHONY: mutants
 mutants: ## the planted bugs: each must be found by the test named beside it
 	@internal/tools/mutants.sh

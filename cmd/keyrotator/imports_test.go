@@ -41,6 +41,7 @@ var directions = []direction{
 	{"rotator/journal/journaltest", append([]string{"rotator/journal"}, core...), []string{"pgregory.net/rapid"}, "the suite every journal passes"},
 	{"rotator/rotatortest", append([]string{"rotator/journal"}, core...), nil, "the simulated world that only tests import; it crashes and restarts on a real journal"},
 	{"rotator/dispatch", core, []string{"github.com/riverqueue/river", "github.com/jackc/pgx/v5"}, "the only place that knows the queue"},
+	{"rotator/simulate", append([]string{"rotator/journal"}, core...), nil, "whole histories of the real core on a real journal; only tests and tools import it"},
 	{"rotator/telemetry", core, []string{"go.uber.org/zap", "github.com/prometheus/"}, "the only observers that know a library"},
 	{"rotator/awsemu", nil, []string{"github.com/aws/aws-sdk-go-v2/aws"}, "a test double that shares code with what it tests proves nothing; the SDK only signs"},
 	{"store", nil, nil, "the contract is the standard library"},
@@ -50,6 +51,7 @@ var directions = []direction{
 	{"store/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK, never another kind"},
 	{"config", []string{"rotator/window"}, []string{"github.com/goccy/go-yaml", "github.com/invopop/jsonschema", "github.com/pb33f/ordered-map"}, "the configuration is data; cmd makes constructors of it"},
 	{"internal/tools/postgres", nil, nil, "a real server for tests, started with PostgreSQL's own programs"},
+	{"internal/tools/simulate", []string{"rotator/simulate"}, nil, "the command line of the simulator"},
 	{"internal/tools/chaos/...", []string{"rotator", "rotator/awsemu", "rotator/journal", "rotator/seal", "internal/tools/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}, "it drives the program from outside: the journal and the emulator are what it looks at"},
 	{"cmd/...", []string{"…"}, []string{"…"}, "wiring may know everything"},
 }

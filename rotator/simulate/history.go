@@ -1,0 +1,202 @@
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/keyrotator/keyrotator/rotator"
+	"github.com/keyrotator/keyrotator/rotator/journal"
+)
+
+// began is when every history begins.
+var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// history is one seed's.
+type history struct {
+	rng      *rand.Rand
+	world    *world
+	ledger   *ledger
+	replicas []*replica
+	tally    *Result
+	faulty   bool
+	boundary int
+	leftOut  map[int]bool
+	struck   []int
+	story    func(string)
+
+	closed int // rotations that ended in the tail
+	halted rotator.Reason
+}
+
+func (h *history) tell(format string, args ...any) {
+	if h.story != nil {
+		h.story(h.world.now.Sub(began).Round(time.Millisecond).String() + " " + fmt.Sprintf(format, args...))
+	}
+}
+
+func (h *history) violated(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	h.tally.Violations = append(h.tally.Violations, text)
+	h.tell("VIOLATED: %s", text)
+}
+
+// begin makes the world of a seed, whose only key is old enough to be rotated.
+func begin(ctx context.Context, options Options, seed uint64) (*history, error) {
+	rng := rand.New(rand.NewPCG(seed, 0x6b6579726f746174))
+	h := &history{rng: rng, tally: newResult(seed), faulty: true, story: options.Story, leftOut: map[int]bool{}}
+	for _, n := range options.LeaveOut {
+		h.leftOut[n] = true
+	}
+	d := newDraw(rng, seed)
+	h.world = &world{now: began, draw: d, places: d.places, tally: h.tally, violated: h.violated}
+	old := h.world.newKey(between(rng, 0, d.policy.MaxAge))
+	for i := range h.world.places {
+		p := &h.world.places[i]
+		p.held, p.reader, p.since, p.read = old, old, began, began
+	}
+	h.ledger = &ledger{books: journal.NewMemory(), stale: true}
+	if d.sqlite {
+		db, err := journal.Open(ctx, "memory:", journal.Options{})
+		if err != nil {
+			return nil, err
+		}
+		h.ledger.books = db
+	}
+	for n := range d.replicas {
+		r := newReplica(h, n)
+		r.skew = between(rng, -30*time.Second, 30*time.Second)
+		h.replicas = append(h.replicas, r)
+	}
+	h.tell("%s: %d replicas, policy %s, faults at %.1f%% of boundaries", user, d.replicas, d.policy.Name, 100*d.rate)
+	for _, p := range d.places {
+		h.tell("store %s: readable %v, versions %v, in halves %v, read every %s (declared %s)", p.name, p.readable, p.versioned, p.halves, p.refreshes, p.declared)
+	}
+	return h, nil
+}
+
+// margin is how long after its lease a claim keeps others away. A single
+// process has the journal for itself and needs none.
+func (h *history) margin() time.Duration {
+	if len(h.replicas) == 1 {
+		return 0
+	}
+	return h.world.draw.margin
+}
+
+// takeOver is what an exclusive open does: the one process proves that the
+// former owner is dead. Replicas wait for lease and margin.
+func (h *history) takeOver(r *replica) {
+	if memory, ok := h.ledger.books.(*journal.Memory); ok && len(h.replicas) == 1 {
+		memory.TakeOver(r.local().Add(30 * time.Second))
+	}
+}
+
+// enrol is what the program does with its configured users when it starts.
+func (h *history) enrol(now time.Time) {
+	ctx := context.Background()
+	if err := h.ledger.Register(ctx, user, now); err != nil {
+		panic(err) // the journal itself does not fail
+	}
+	row, err := h.ledger.Row(ctx, user)
+	if err == nil && row.Progress.Halt == nil && row.Due.After(now) {
+		err = h.ledger.Wake(ctx, user, now)
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+// run lives through the whole history.
+func (h *history) run() {
+	defer func() {
+		for _, r := range h.replicas {
+			r.stop()
+		}
+	}()
+	d := h.world.draw
+	events := sorted(d.events)
+	h.until(began.Add(d.faulty), events)
+	h.calm()
+	h.until(began.Add(d.faulty+d.tail), nil)
+	if len(h.tally.Violations) == 0 {
+		h.judge()
+	}
+}
+
+// until passes the turn to whoever wakes first, until the given time.
+func (h *history) until(end time.Time, events []event) {
+	kept := h.world.now
+	for len(h.tally.Violations) < 5 {
+		r := h.first()
+		if len(events) > 0 {
+			if at := began.Add(events[0].at); !at.After(r.wake) {
+				h.world.advance(at)
+				if h.happen(events[0].kind) {
+					events = events[1:]
+				} else { // not while a step is under way
+					events[0].at = h.world.now.Sub(began) + between(h.rng, time.Second, time.Minute)
+					events = sorted(events)
+				}
+				continue
+			}
+		}
+		if r.wake.After(end) {
+			h.world.advance(end)
+			return
+		}
+		h.world.advance(r.wake)
+		if h.world.now.Sub(kept) > h.world.draw.faulty/40 {
+			kept = h.world.now
+			h.keep()
+		}
+		r.resume()
+	}
+}
+
+func (h *history) first() *replica {
+	first := h.replicas[0]
+	for _, r := range h.replicas[1:] {
+		if r.wake.Before(first.wake) {
+			first = r
+		}
+	}
+	return first
+}
+
+// afterwards are the checks after every effect.
+func (h *history) afterwards() {
+	h.world.advance(h.world.now)
+	h.world.checkQuota()
+	h.world.checkSecrets(h.ledger.sealed())
+}
+
+// calm ends the time of faults: clocks are right, and nobody stays paused.
+func (h *history) calm() {
+	h.faulty = false
+	for _, r := range h.replicas {
+		r.skew = 0
+		if limit := h.world.now.Add(time.Hour); r.wake.After(limit) {
+			r.wake = limit
+		}
+	}
+	h.tell("no more faults")
+}
+
+// entry is told of every history entry.
+func (h *history) entry(e rotator.Entry) {
+	h.tell("  %s %s %s %s %s %s", e.Kind, e.Verb, e.Key, e.Consumer, e.Reason, e.Detail)
+	switch {
+	case e.Kind == rotator.KindHalted:
+		h.tally.Halts[string(e.Reason)]++
+		if !h.world.draw.attended() {
+			h.violated("I6: a person is asked for nothing: %s %s", e.Reason, e.Detail)
+		}
+	case e.Kind == rotator.KindDone && e.Verb == rotator.VerbDelete:
+		h.tally.Rotations++
+		if !h.faulty {
+			h.closed++
+		}
+	}
+}

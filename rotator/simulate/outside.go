@@ -1,0 +1,162 @@
+package simulate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/keyrotator/keyrotator/rotator"
+	"github.com/keyrotator/keyrotator/rotator/journal"
+)
+
+func sorted(events []event) []event {
+	events = slices.Clone(events)
+	slices.SortStableFunc(events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+	return events
+}
+
+// stepping reports whether any replica is in the middle of a step.
+func (h *history) stepping() bool {
+	return slices.ContainsFunc(h.replicas, func(r *replica) bool { return r.stepping })
+}
+
+// happen has something from outside happen. It reports false for what has to
+// wait until no step is under way.
+func (h *history) happen(kind eventKind) bool {
+	switch kind {
+	case eventSecondKey, eventSwitchOn, eventDrift:
+		if h.stepping() {
+			return false
+		}
+	default:
+	}
+	h.tell("%s", kind)
+	switch kind {
+	case eventSecondKey:
+		h.secondKey()
+	case eventSwitchOn:
+		h.switchOn()
+	case eventDrift:
+		h.drift()
+	case eventLoss:
+		h.replace(journal.NewMemory())
+	case eventRestore:
+		if n := len(h.ledger.kept); n > 0 {
+			h.replace(h.ledger.kept[h.rng.IntN(n)].Clone())
+		}
+	case eventClock:
+		r := pick(h.rng, h.replicas...)
+		r.skew = pick(h.rng, -3*day, 3*day)
+	case eventRotate:
+		h.ask(rotator.RequestRotate)
+	case eventRollback:
+		h.ask(rotator.RequestRollback)
+	case eventResume:
+		if row, err := h.ledger.Row(context.Background(), user); err == nil && row.Progress.Halt != nil {
+			h.ask(rotator.RequestResume)
+		}
+	}
+	return true
+}
+
+// open is the cycle under way; nil if there is none.
+func (h *history) open() *rotator.Cycle {
+	row, err := h.ledger.Row(context.Background(), user)
+	if err != nil {
+		return nil
+	}
+	return row.Progress.Cycle
+}
+
+func (h *history) secondKey() {
+	w := h.world
+	if c := h.open(); len(w.keys) >= 2 || c != nil && c.Intent != nil && c.Intent.Verb == rotator.VerbCreate {
+		return // a full quota, or R5
+	}
+	c := w.newKey(0)
+	w.key(rotator.KeyID(c.KeyID())).foreign = true
+	w.lists = w.lists[len(w.lists)-1:]
+	w.advance(w.now.Add(2 * time.Second)) // within the second of a create it would be R5
+}
+
+func (h *history) switchOn() {
+	for _, k := range h.world.keys {
+		if k.status == rotator.Inactive {
+			k.status, k.switched = rotator.Active, true
+			h.world.listed()
+			h.world.lists = h.world.lists[len(h.world.lists)-1:]
+		}
+	}
+}
+
+func (h *history) drift() {
+	w := h.world
+	p := &w.places[h.rng.IntN(len(w.places))]
+	if p.prior.IsZero() || h.open() == nil {
+		return // between cycles the store of record is the only copy
+	}
+	p.prior, p.held, p.since, p.drifted, p.confirmed = p.held, p.prior, w.now, true, ""
+	w.advance(w.now)
+}
+
+// replace puts another journal in the place of the present one. The program
+// starts again, or does not notice.
+func (h *history) replace(m *journal.Memory) {
+	if _, ok := h.ledger.books.(*journal.Memory); !ok {
+		return
+	}
+	h.ledger.books, h.ledger.stale, h.world.bereft = m, true, true
+	h.enrol(h.replicas[0].local())
+}
+
+// keep remembers the journal's present state.
+func (h *history) keep() {
+	m, ok := h.ledger.books.(*journal.Memory)
+	if !ok {
+		return
+	}
+	h.ledger.kept = append(h.ledger.kept, m.Clone())
+	if n := len(h.ledger.kept); n > 10 { // a quarter of the time of faults
+		h.ledger.kept = h.ledger.kept[n-10:]
+	}
+}
+
+func (h *history) ask(verb string) {
+	_, err := h.ledger.Append(context.Background(), rotator.Request{User: user, Verb: verb, At: h.world.now})
+	if err != nil {
+		panic(fmt.Errorf("append %s: %w", verb, err)) // the journal itself does not fail
+	}
+}
+
+// judge is I6: at the end a rotation has closed without faults, or the user is
+// halted with advice, or it waits for a key that is in use.
+func (h *history) judge() {
+	row, err := h.ledger.Row(context.Background(), user)
+	if err != nil {
+		h.violated("I6: the journal does not know the user: %v", err)
+		return
+	}
+	if err := h.ledger.Verify(context.Background()); err != nil {
+		h.violated("%v", err)
+	}
+	switch halt := row.Progress.Halt; {
+	case halt != nil:
+		h.tally.Ended[string(rotator.ReasonHalted)]++
+		if _, advised := rotator.Advise(halt.Reason, user); !advised {
+			h.violated("I6: halted without advice: %s", halt.Reason)
+		}
+	case h.closed > 0:
+		h.tally.Ended["rotated"]++
+	case h.inUse():
+		h.tally.Ended["waits for an old key in use"]++
+	default:
+		h.violated("I6: stuck in %s, waiting for %s %s", row.Progress.Phase, row.Waiting, row.Detail)
+	}
+}
+
+// inUse reports whether somebody uses a key who did not say so.
+func (h *history) inUse() bool {
+	return h.world.draw.unknown > 0 || slices.ContainsFunc(h.world.places, func(p place) bool { return p.undeclared })
+}

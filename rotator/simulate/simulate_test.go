@@ -1,0 +1,154 @@
+package simulate
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyrotator/keyrotator/rotator"
+	"github.com/keyrotator/keyrotator/store"
+)
+
+// many lives through the histories of the seeds, on all processors.
+func many(t *testing.T, seeds []uint64) Result {
+	t.Helper()
+	sum := *newResult(0)
+	sum.Histories = 0
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	next := make(chan uint64)
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for seed := range next {
+				r, err := Run(context.Background(), seed, Options{})
+				mu.Lock()
+				if err != nil {
+					t.Error(err)
+				}
+				for _, v := range r.Violations {
+					t.Errorf("seed %d: %s (go run ./internal/tools/simulate -story %d)", seed, v, seed)
+				}
+				sum.Add(r)
+				mu.Unlock()
+			}
+		})
+	}
+	for _, seed := range seeds {
+		next <- seed
+	}
+	close(next)
+	group.Wait()
+	return sum
+}
+
+func TestHistoriesOfFaultsBreakNobody(t *testing.T) {
+	var seeds []uint64
+	for seed := uint64(1); seed <= 120; seed++ {
+		seeds = append(seeds, seed)
+	}
+	sum := many(t, append(seeds, 200)) // a multiple of 200 is on SQLite
+	t.Logf("%d histories, %d rotations, %d call boundaries, faults %v, halts %v", sum.Histories, sum.Rotations, sum.Boundaries, sum.Faults, sum.Halts)
+	for _, f := range append(awsClass(false).faults(), faultDropped) {
+		if sum.Faults[string(f)] == 0 {
+			t.Errorf("no %s struck", f)
+		}
+	}
+	if sum.Rotations < 5*sum.Histories || sum.Conflicts == 0 {
+		t.Errorf("%d rotations and %d overtaken saves in %d histories: too little happened", sum.Rotations, sum.Conflicts, sum.Histories)
+	}
+}
+
+func TestTheCorpusBreaksNobodyAnyMore(t *testing.T) {
+	text, err := os.ReadFile("testdata/corpus.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seeds []uint64
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		seed, err := strconv.ParseUint(strings.Fields(line)[0], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seeds = append(seeds, seed)
+	}
+	many(t, seeds)
+}
+
+func TestASeedIsOneHistory(t *testing.T) {
+	var stories [2][]string
+	for i := range stories {
+		_, err := Run(context.Background(), 7, Options{Story: func(line string) { stories[i] = append(stories[i], line) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(stories[0]) < 10 || !slices.Equal(stories[0], stories[1]) {
+		t.Errorf("the same seed told %d lines and %d lines, and they differ", len(stories[0]), len(stories[1]))
+	}
+}
+
+func TestAFaultThatIsLeftOutDoesNotStrike(t *testing.T) {
+	whole, err := Run(context.Background(), 7, Options{})
+	if err != nil || len(whole.Struck) == 0 {
+		t.Fatalf("%d faults struck, %v", len(whole.Struck), err)
+	}
+	first := whole.Struck[0]
+	r, err := Run(context.Background(), 7, Options{LeaveOut: []int{first}})
+	if err != nil || slices.Contains(r.Struck, first) {
+		t.Errorf("boundary %d was struck all the same, %v", first, err)
+	}
+}
+
+// TestEveryCheckCanFail breaks the world by hand, behind the program's back.
+func TestEveryCheckCanFail(t *testing.T) {
+	for name, c := range map[string]struct {
+		breaks func(w *world, old *key, next store.Credential)
+		want   string
+	}{
+		"a key is cut that a store holds":  {func(w *world, old *key, _ store.Credential) { w.checkCut(old) }, "I3: AKIA0001 is cut while a holds it"},
+		"a key is cut that a consumer has": {func(w *world, old *key, c store.Credential) { w.places[0].held = c; w.checkCut(old) }, "while the consumer of a has it"},
+		"a key is cut before its grace": {func(w *world, old *key, c store.Credential) {
+			w.fill(&w.places[0], c)
+			w.places[0].reader = c
+			w.checkCut(old)
+		}, "0s after a was written"},
+		"a person's key is cut":    {func(w *world, old *key, _ store.Credential) { old.foreign = true; w.checkCut(old) }, "I2: AKIA0001 of a person is cut"},
+		"an orphan is cut at once": {func(w *world, _ *key, _ store.Credential) { w.checkCut(w.keys[1]) }, "I2: the orphan AKIA0002 is cut 0s"},
+		"an active key is deleted": {func(w *world, old *key, _ store.Credential) { w.checkDelete(old) }, "is deleted while it is Active"},
+		"a key is deleted before its trial": {func(w *world, old *key, _ store.Credential) {
+			old.status, old.inactive = rotator.Inactive, w.now
+			w.checkDelete(old)
+		}, "is deleted 0s after its cut"},
+		"a key is discarded that somebody has": {func(w *world, old *key, _ store.Credential) { w.checkDiscard(old) }, "is discarded"},
+		"a dead key is written": {func(w *world, old *key, c store.Credential) {
+			w.keys[1].status = rotator.Inactive
+			w.checkPut(&w.places[0], c, true)
+		}, "which does not sign in"},
+		"a key is written before custody": {func(w *world, _ *key, c store.Credential) { w.checkPut(&w.places[0], c, false) }, "whose secret is nowhere else"},
+		"a secret is lost":                {func(w *world, _ *key, c store.Credential) { w.places[0].held = c; w.checkSecrets(nil) }, "the secret of AKIA0002 in a is lost"},
+		"there are three keys":            {func(w *world, _ *key, _ store.Credential) { w.newKey(0); w.checkQuota() }, "I2: 3 keys"},
+		"a consumer is shut out":          {func(w *world, old *key, _ store.Credential) { old.status = rotator.Inactive; w.advance(w.now) }, "I1: the consumer of a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &history{tally: newResult(0), world: &world{now: began}}
+			h.world.tally, h.world.violated = h.tally, h.violated
+			h.world.draw.policy = rotator.Policy{Overlap: time.Hour, Quiet: time.Hour, Trial: time.Hour}
+			old := h.world.newKey(day)
+			h.world.places = []place{{name: "a", held: old, reader: old, refreshes: time.Hour, read: began}}
+			next := h.world.newKey(0)
+			c.breaks(h.world, h.world.keys[0], next)
+			if !slices.ContainsFunc(h.tally.Violations, func(v string) bool { return strings.Contains(v, c.want) }) {
+				t.Errorf("violations = %q, want %q", h.tally.Violations, c.want)
+			}
+		})
+	}
+}
