@@ -54,6 +54,10 @@ FIRST_SEED ?= 1
 simulate: ## SEEDS histories of one user with faults at any call, from FIRST_SEED on
 	@$(GO) run ./internal/tools/simulate -seeds $(SEEDS) -first $(FIRST_SEED)
 
+.PHONY: simulate-pairs
+simulate-pairs: ## every two faults at every two call boundaries of one rotation
+	@$(GO) run ./internal/tools/simulate -pairs
+
 .PHONY: mutants
 mutants: ## the planted bugs: each must be found by the test named beside it
 	@internal/tools/mutants.sh

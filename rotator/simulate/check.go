@@ -32,6 +32,7 @@ func (w *world) checkCut(k *key) {
 			w.violated("I3: %s is cut while the consumer of %s has it", k.id, p.name)
 		case !w.live(p.held):
 			w.violated("I3: %s is cut while %s holds no live key", k.id, p.name)
+		case w.bereft: // an older journal counts from an earlier push; use tells
 		case rotator.KeyID(p.prior.KeyID()) == k.id && !p.mended:
 			grace := max(w.draw.policy.Overlap, p.declared) - slack
 			if age := w.now.Sub(p.since); age < grace {

@@ -82,6 +82,9 @@ type crash struct{}
 func (h *history) strike(name string, faults []fault) fault {
 	h.tally.Boundaries++
 	h.boundary++
+	if h.script != nil {
+		return h.scripted(faults)
+	}
 	if !h.faulty || !chance(h.rng, h.world.draw.rate) {
 		return faultNone
 	}
@@ -93,6 +96,14 @@ func (h *history) strike(name string, faults []fault) fault {
 	h.tally.Faults[string(f)]++
 	h.tell("%s at %s", f, name)
 	return f
+}
+
+// stop draws for how long a process is stopped.
+func (h *history) stop(longest time.Duration) time.Duration {
+	if h.script != nil {
+		return staleFor
+	}
+	return between(h.rng, time.Second, longest)
 }
 
 // call passes one call of a replica through the world.
@@ -111,7 +122,7 @@ func (r *replica) call(ctx context.Context, name string, c class, effect func() 
 	case faultBreath:
 		r.sleep(between(h.rng, time.Second, 90*time.Second))
 	case faultPause:
-		r.sleep(between(h.rng, 5*time.Minute, h.world.draw.longestPause))
+		r.sleep(h.stop(h.world.draw.longestPause))
 	case faultThrottle:
 		return fmt.Errorf("%s: %w", name, c.throttled)
 	case faultRefuse:
@@ -128,7 +139,7 @@ func (r *replica) call(ctx context.Context, name string, c class, effect func() 
 	}
 	signed := h.world.now
 	if f == faultLate {
-		r.sleep(between(h.rng, time.Second, pick(h.rng, time.Minute, 10*time.Minute, h.world.draw.longestPause)))
+		r.sleep(h.stop(pick(h.rng, time.Minute, 10*time.Minute, h.world.draw.longestPause)))
 	}
 	if h.world.now.Sub(signed) > c.patience {
 		if c.patience == signature {

@@ -23,6 +23,7 @@ type history struct {
 	faulty   bool
 	boundary int
 	leftOut  map[int]bool
+	script   map[int]fault // what strikes where, in the place of chance; nil for chance
 	struck   []int
 	story    func(string)
 

@@ -3,6 +3,7 @@
 //
 //	go run ./internal/tools/simulate -seeds 1000 -first 1
 //	go run ./internal/tools/simulate -story 42      # one history, told line by line
+//	go run ./internal/tools/simulate -pairs         # every two faults at every two boundaries of one rotation
 //
 // It ends with one line that counts the violations, and with status 1 if there
 // are any.
@@ -41,8 +42,12 @@ func run(ctx context.Context, args []string, out io.Writer) (int, error) {
 	seeds := flags.Uint64("seeds", 1000, "how many histories")
 	first := flags.Uint64("first", 1, "the first seed")
 	story := flags.Uint64("story", 0, "tell the history of this seed, with as few faults as it needs to fail")
+	both := flags.Bool("pairs", false, "every pair of crash points of one rotation instead")
 	if err := flags.Parse(args); err != nil {
 		return 2, err
+	}
+	if *both {
+		return pairs(ctx, out)
 	}
 	if *story > 0 {
 		return tell(ctx, *story, out)
