@@ -22,4 +22,7 @@ const (
 	plantNoHeal        plant = "no-heal"
 	plantNoCustody     plant = "secret-not-sealed"
 	plantNoTrial       plant = "no-trial"
+	plantNoFence       plant = "no-fence"
+	plantNoReadBack    plant = "no-read-back"
+	plantNoLiveCheck   plant = "no-live-check-before-write"
 )

@@ -54,10 +54,18 @@ func (s *step) rest() time.Duration {
 	return s.r.opts.Lease - max(now.Sub(s.claimed), now.Round(0).Sub(s.claimed.Round(0)))
 }
 
+// limit is how long a call may take at most.
+func (s *step) limit() time.Duration {
+	if planted(plantNoFence) {
+		return s.r.opts.Lease
+	}
+	return s.rest()
+}
+
 // fence refuses once the lease may be over. It is asked after signing and
 // before sending.
 func (s *step) fence() error {
-	if rest := s.rest(); rest <= 0 {
+	if rest := s.rest(); rest <= 0 && !planted(plantNoFence) {
 		return fmt.Errorf("%w: the lease ended %s ago", ErrFenced, -rest)
 	}
 	return nil
@@ -174,5 +182,5 @@ func (s *step) wait(ctx context.Context, d Decision) error {
 // time limit, the fence and the end of the lease do.
 func (s *step) detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx = WithFence(WithTally(context.WithoutCancel(ctx), s.tally), s.fence)
-	return context.WithTimeout(ctx, min(s.r.opts.EffectLimit, s.rest()))
+	return context.WithTimeout(ctx, min(s.r.opts.EffectLimit, s.limit()))
 }

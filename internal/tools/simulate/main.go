@@ -142,4 +142,3 @@ func counts(of map[string]int) string {
 	}
 	return strings.Join(parts, ", ")
 }
-
