@@ -27,50 +27,10 @@ func (c *Config) complete() {
 	}
 	for _, u := range c.Users {
 		for _, consumer := range u.Consumers {
-			c.completeStore(u, consumer.Store)
-		}
-	}
-}
-
-func (c *Config) completeStore(u User, s Store) {
-	if m := s.SecretsManager; m != nil {
-		if m.Account == "" {
-			m.Account = u.Account()
-		}
-		if m.Region == "" {
-			m.Region = c.Accounts[m.Account].Region
-			if arn, ok := parseARN(m.Secret); ok {
-				m.Region = arn.region
+			if kind := consumer.Store.kind(); kind != nil {
+				kind.complete(c, u)
 			}
 		}
-		m.Shape.complete(m.Format)
-	}
-	if f := s.File; f != nil {
-		f.Shape.complete(f.Format)
-	}
-}
-
-// complete names the fields of a document. With ses_region the access key
-// itself is written only where it was asked for.
-func (s *Shape) complete(format string) {
-	if format != FormatJSON && format != FormatDotenv {
-		return
-	}
-	f := &s.Fields
-	if s.SESRegion != "" {
-		if f.SMTPUser == "" {
-			f.SMTPUser = "SMTP_USERNAME"
-		}
-		if f.SMTPPassword == "" {
-			f.SMTPPassword = "SMTP_PASSWORD"
-		}
-		return
-	}
-	if f.KeyID == "" {
-		f.KeyID = "AWS_ACCESS_KEY_ID"
-	}
-	if f.Secret == "" {
-		f.Secret = "AWS_SECRET_ACCESS_KEY"
 	}
 }
 
@@ -95,21 +55,4 @@ func parseARN(text string) (arn, bool) {
 		return arn{}, false
 	}
 	return arn{parts[1], parts[2], parts[3], parts[4], parts[5]}, true
-}
-
-// secretSuffix is the length of the hyphen and six characters that Secrets
-// Manager appends to a secret's name in its ARN.
-const secretSuffix = 7
-
-// secretName returns the name of a secret given by name or by ARN.
-func secretName(secret string) string {
-	parsed, ok := parseARN(secret)
-	if !ok {
-		return secret
-	}
-	name := strings.TrimPrefix(parsed.resource, "secret:")
-	if cut := len(name) - secretSuffix; cut > 0 && name[cut] == '-' {
-		return name[:cut]
-	}
-	return name
 }

@@ -17,9 +17,9 @@ import (
 func redaction(t *testing.T, h Harness) {
 	var said []any
 	note := func(values ...any) { said = append(said, values...) }
-	broken := h.NewPlace(t)
+	broken := h.place(t)
 	broken.Seed(t, []byte("{[\x00 canary-foreign/AbCdEfGhIjKlMn== \"canary-two\n"))
-	for _, p := range []Place{h.seeded(t), h.NewPlace(t), broken} {
+	for _, p := range []Place{h.seeded(t), h.place(t), broken} {
 		for _, owner := range []string{Owner, "prod/somebody-else"} {
 			s := p.Open(t, owner, owner == Owner)
 			note(s.Describe(), s)
@@ -53,19 +53,19 @@ func redaction(t *testing.T, h Harness) {
 // instance, settles it.
 func lostAnswer(t *testing.T, h Harness) {
 	for n := 1; n <= 3; n++ {
-		p := h.NewPlace(t)
+		p := h.place(t)
 		if p.LoseAnswer == nil {
 			return
 		}
 		s := p.Open(t, Owner, false)
 		h.put(t, p, s, one)
 		p.LoseAnswer(t, n)
-		if _, err := s.Put(t.Context(), two); err != nil && !errors.Is(err, store.ErrAmbiguous) {
+		if _, err := s.Put(h.context(t, p), two); err != nil && !errors.Is(err, store.ErrAmbiguous) {
 			t.Fatalf("put with %d lost answers: %v, want ErrAmbiguous", n, err)
 		}
 		settled := false
 		for range 5 {
-			if _, err := p.Open(t, Owner, false).Put(t.Context(), two); err == nil {
+			if _, err := p.Open(t, Owner, false).Put(h.context(t, p), two); err == nil {
 				settled = true
 				break
 			}
@@ -78,7 +78,7 @@ func lostAnswer(t *testing.T, h Harness) {
 }
 
 func concurrent(t *testing.T, h Harness) {
-	p := h.NewPlace(t)
+	p := h.place(t)
 	h.put(t, p, p.Open(t, Owner, false), one)
 	shared := p.Open(t, Owner, false)
 	credentials := []store.Credential{one, two}
@@ -89,7 +89,7 @@ func concurrent(t *testing.T, h Harness) {
 			if i%2 == 1 {
 				s = p.Open(t, Owner, false)
 			}
-			if _, err := s.Put(t.Context(), credentials[i/2%2]); err != nil && !errors.Is(err, store.ErrConflict) {
+			if _, err := s.Put(h.context(t, p), credentials[i/2%2]); err != nil && !errors.Is(err, store.ErrConflict) {
 				t.Errorf("concurrent put: %v", err)
 			}
 		})
@@ -115,11 +115,11 @@ func shows(value any) bool {
 }
 
 func cancelled(t *testing.T, h Harness) {
-	p := h.NewPlace(t)
+	p := h.place(t)
 	s := p.Open(t, Owner, false)
 	h.put(t, p, s, one)
 	before := p.Content(t)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(h.context(t, p))
 	cancel()
 	if _, err := s.Put(ctx, two); !errors.Is(err, context.Canceled) {
 		t.Errorf("put under a cancelled context: %v", err)
