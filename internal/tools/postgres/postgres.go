@@ -53,7 +53,7 @@ func Start(ctx context.Context, dir string, options Options) (*Server, error) {
 		return nil, err
 	}
 	if err := s.Up(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, s.close(context.WithoutCancel(ctx)))
 	}
 	return s, nil
 }
@@ -174,8 +174,10 @@ func (s *Server) Down(ctx context.Context, mode string) error {
 }
 
 // Close stops the server, if it runs, and removes its folder.
-func (s *Server) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+func (s *Server) Close() error { return s.close(context.Background()) }
+
+func (s *Server) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var stopped error
 	if _, err := os.Stat(filepath.Join(s.data(), "postmaster.pid")); err == nil {
