@@ -87,11 +87,12 @@ func (r *Rotator) now() time.Time { return r.opts.Now() }
 // Step performs the one next step of a user: claim, observe, decide, execute.
 // It returns the decision that was carried out, and tells the observer of an
 // error. With look it looks at the world even if nothing is due. ErrClaimed
-// means that somebody else is at it, which is nobody's failure.
+// means that somebody else is at it, and ErrUnreadable that a newer version is:
+// both are nobody's failure.
 func (r *Rotator) Step(ctx context.Context, user User, look bool) (Decision, error) {
 	s, err := r.begin(ctx, user, look)
 	if err != nil {
-		if !errors.Is(err, ErrClaimed) && ctx.Err() == nil {
+		if !errors.Is(err, ErrClaimed) && !errors.Is(err, ErrUnreadable) && ctx.Err() == nil {
 			r.deps.Observer.Observe(ctx, Event{Kind: EventStepFailed, At: r.now(), User: user, Err: err})
 		}
 		return Decision{}, err

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -65,38 +66,52 @@ func New(r *rotator.Rotator, journal rotator.Journal, pool *pgxpool.Pool, wakes 
 		options.Log = silent()
 	}
 	d := &Dispatcher{rotator: r, journal: journal, pool: pool, wakes: wakes, options: options, sights: map[rotator.User]sighting{}}
-	w := &worker{d: d, rest: map[rotator.User]time.Time{}}
-	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, w); err != nil {
+	config, err := d.config()
+	if err != nil {
 		return nil, fmt.Errorf("make the dispatcher: %w", err)
 	}
-	limit := max(2*time.Minute, options.Lease)
-	config := &river.Config{
-		Queues:               map[string]river.QueueConfig{queue: {MaxWorkers: options.Workers}},
-		Workers:              workers,
-		JobTimeout:           limit,
-		RescueStuckJobsAfter: limit + 3*time.Minute,
-		FetchCooldown:        20 * time.Millisecond,
-		// A completed wake-up tells nothing that the history does not.
-		CompletedJobRetentionPeriod: 10 * time.Minute,
-		Logger:                      options.Log,
-	}
-	if options.Sweep != nil {
-		everyone := rotator.AllUsers()
-		config.PeriodicJobs = []*river.PeriodicJob{river.NewPeriodicJob(options.Sweep, func() (river.JobArgs, *river.InsertOpts) {
-			return wake{Account: everyone.Account, Name: everyone.Name}, nil
-		}, nil)}
-	}
-	var err error
 	if d.client, err = river.NewClient(riverpgxv5.New(pool), config); err != nil {
 		return nil, fmt.Errorf("make the dispatcher: %w", err)
 	}
 	return d, nil
 }
 
+// stepLimit bounds one step, and rescueAfter is when River takes a wake-up whose
+// worker is silent away from it. A longer lease makes both longer: as long as a
+// claim may live, its wake-up does.
+const (
+	stepLimit   = 2 * time.Minute
+	rescueAfter = 5 * time.Minute
+)
+
+func (d *Dispatcher) config() (*river.Config, error) {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{d: d, rest: map[rotator.User]time.Time{}}); err != nil {
+		return nil, err
+	}
+	limit := max(stepLimit, d.options.Lease)
+	config := &river.Config{
+		Queues:               map[string]river.QueueConfig{queue: {MaxWorkers: d.options.Workers}},
+		Workers:              workers,
+		JobTimeout:           limit,
+		RescueStuckJobsAfter: limit + rescueAfter - stepLimit,
+		FetchCooldown:        20 * time.Millisecond,
+		// A completed wake-up tells nothing that the history does not.
+		CompletedJobRetentionPeriod: 10 * time.Minute,
+		Logger:                      d.options.Log,
+	}
+	if d.options.Sweep != nil {
+		everyone := rotator.AllUsers()
+		config.PeriodicJobs = []*river.PeriodicJob{river.NewPeriodicJob(d.options.Sweep, func() (river.JobArgs, *river.InsertOpts) {
+			return wake{Account: everyone.Account, Name: everyone.Name}, nil
+		}, nil)}
+	}
+	return config, nil
+}
+
 // Run implements rotator.Dispatcher.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	// Stop ends the steps, not the end of the context: what was begun is finished.
+	// The end of the context does not tear a step off; the stop below tells it to leave.
 	if err := d.client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start the queue: %w", err)
 	}
@@ -109,8 +124,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
-	// A step has its own limits; whoever runs us bounds the whole.
-	if err := d.client.Stop(context.WithoutCancel(ctx)); err != nil {
+	// Steps that have begun no effect give their claims up; an effect is finished
+	// within its own limit, and whoever runs us bounds the whole.
+	if err := d.client.StopAndCancel(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("stop the queue: %w", err)
 	}
 	return context.Cause(ctx)
@@ -119,14 +135,20 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 // overdueLimit bounds how many users one look for lost wake-ups wakes.
 const overdueLimit = 1000
 
+// overdueTime bounds the look itself: a database that does not answer must not
+// keep the next look away.
+const overdueTime = 30 * time.Second
+
 // wakeOverdue wakes users that are due and whom nothing wakes: an operator's
 // request, a claim that ran out, a database that was restored.
 func (d *Dispatcher) wakeOverdue(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, overdueTime)
+	defer cancel()
 	users, err := d.overlooked(ctx)
 	if err == nil {
 		err = d.wakeAll(ctx, users, false)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		d.options.Log.WarnContext(ctx, "overdue users could not be woken, the next look will", "error", err)
 	}
 }

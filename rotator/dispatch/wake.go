@@ -102,8 +102,12 @@ func (w *Wakes) place(ctx context.Context, tx pgx.Tx, args wake, at time.Time) e
 			return fmt.Errorf("bring the wake-up of %s forward: %w", args.user(), err)
 		}
 	}
-	return nil
+	return fmt.Errorf("insert the wake-up of %s: %w", args.user(), errSkipped)
 }
+
+// errSkipped undoes the transaction that wanted a wake-up: without it nobody
+// would be woken.
+var errSkipped = errors.New("it was skipped in favour of a later one")
 
 // late reports whether the wake-up that is there comes later than at, or
 // without the look that is asked for. A zero time is the present.

@@ -31,6 +31,18 @@ type worker struct {
 	rest map[rotator.User]time.Time
 }
 
+// sweepLimit bounds a sweep of all accounts. AWS takes its time for a credential
+// report, and where none may be read the users at rest are listed one by one.
+const sweepLimit = 30 * time.Minute
+
+// Timeout implements river.Worker; zero is the limit of all jobs.
+func (w *worker) Timeout(job *river.Job[wake]) time.Duration {
+	if job.Args.user() == rotator.AllUsers() {
+		return sweepLimit
+	}
+	return 0
+}
+
 // Work implements river.Worker. Its error only has the job come back: whatever
 // went wrong was told to the observer.
 func (w *worker) Work(ctx context.Context, job *river.Job[wake]) error {
@@ -46,6 +58,9 @@ func (w *worker) Work(ctx context.Context, job *river.Job[wake]) error {
 	case errors.Is(err, rotator.ErrClaimed):
 		// Whoever has the user wakes it; the claim of a dead replica runs out.
 		return river.JobSnooze(claimedPause)
+	case errors.Is(err, rotator.ErrUnreadable):
+		// Replicas of the newer version know what to do; this one leaves it to them.
+		return river.JobSnooze(claimedPause)
 	case err != nil:
 		return err
 	case decision.Verb == rotator.VerbWait:
@@ -59,7 +74,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[wake]) error {
 // longestRest is how long a user is left alone whose step changed nothing.
 const longestRest = time.Second
 
-// claimedPause is how long a user that another replica has is left alone.
+// claimedPause is how long a user that is another replica's is left alone.
 const claimedPause = 10 * time.Second
 
 // rests returns how much of a user's rest is left.
