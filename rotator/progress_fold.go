@@ -11,7 +11,7 @@ import (
 // is left as it was. It fails with ErrUnreadable on a kind or a verb that this
 // version does not know, because such an entry may stand for an effect.
 func (p Progress) Apply(e Entry) (Progress, error) {
-	next := p.clone()
+	next := p.Clone()
 	next.Schema = Schema
 	var err error
 	switch e.Kind {
@@ -77,7 +77,8 @@ func Fold(entries []Entry) (Progress, error) {
 	return p, nil
 }
 
-func (p Progress) clone() Progress {
+// Clone shares no memory with p.
+func (p Progress) Clone() Progress {
 	if p.Halt != nil {
 		halt := *p.Halt
 		p.Halt = &halt

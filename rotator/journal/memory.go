@@ -12,9 +12,9 @@ import (
 	"github.com/keyrotator/keyrotator/rotator"
 )
 
-// Memory is a journal that forgets everything with the process. It keeps the
-// same encoded rows as DB, so that nothing in it is shared with a caller, and
-// it can be cloned at little cost: what it holds is replaced, never changed.
+// Memory is a journal that forgets everything with the process. It shares
+// nothing with its callers, and it can be cloned at little cost: what it holds
+// is replaced, never changed.
 type Memory struct {
 	mu       sync.Mutex
 	now      func() time.Time
@@ -25,9 +25,27 @@ type Memory struct {
 
 // file is all that is kept of one user. Its slices and maps are never changed.
 type file struct {
-	record  record
-	history []link
-	sealed  map[rotator.KeyID][]byte
+	record record
+	last   *past
+	halts  []stamp // when the user was halted
+	sealed map[rotator.KeyID][]byte
+}
+
+// past is a history from its last row back, so that clones share what they
+// have in common.
+type past struct {
+	link
+	before *past
+}
+
+// history is the whole history, oldest first.
+func (f file) history() []link {
+	var all []link
+	for p := f.last; p != nil; p = p.before {
+		all = append(all, p.link)
+	}
+	slices.Reverse(all)
+	return all
 }
 
 var _ rotator.Journal = (*Memory)(nil)
@@ -120,7 +138,16 @@ func (m *Memory) Save(ctx context.Context, row rotator.Row, change rotator.Chang
 	if err != nil {
 		return rotator.Row{}, fmt.Errorf("save %s: %w", row.User, err)
 	}
-	next := file{record: r, history: append(slices.Clip(f.history), links...), sealed: f.sealed}
+	said := r.said.clone()
+	r.said = &said
+	next := f
+	next.record = r
+	for _, l := range links {
+		next.last = &past{l, next.last}
+		if l.kind == rotator.KindHalted && l.at != 0 {
+			next.halts = append(slices.Clip(next.halts), l.at)
+		}
+	}
 	if len(change.Seal)+len(change.Erase) > 0 {
 		next.sealed = map[rotator.KeyID][]byte{}
 		maps.Copy(next.sealed, f.sealed)
@@ -197,9 +224,9 @@ func (m *Memory) Global(ctx context.Context) (rotator.Global, error) {
 	defer m.mu.Unlock()
 	g := globally(m.requestsFor(rotator.AllUsers(), 0))
 	for _, f := range m.users {
-		for _, l := range f.history {
-			if l.kind == rotator.KindHalted && l.at != 0 && l.at.time().After(g.Resumed) {
-				g.Halts = append(g.Halts, l.at.time())
+		for _, at := range f.halts {
+			if at.time().After(g.Resumed) {
+				g.Halts = append(g.Halts, at.time())
 			}
 		}
 	}
@@ -222,7 +249,7 @@ func (m *Memory) Register(ctx context.Context, user rotator.User, due time.Time)
 	if !known {
 		f.record = record{user: user, version: 1}
 	}
-	if f.record.due == 0 && len(f.record.body) == 0 {
+	if f.record.due == 0 && f.record.said == nil {
 		f.record.due = stampOf(due)
 	}
 	m.users[user] = f

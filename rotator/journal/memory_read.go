@@ -57,7 +57,7 @@ func (m *Memory) History(ctx context.Context, user rotator.User, after int64, li
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []HistoryEntry
-	for _, l := range m.users[user].history {
+	for _, l := range m.users[user].history() {
 		if l.seq <= after || (limit > 0 && len(all) == limit) {
 			continue
 		}
@@ -90,7 +90,7 @@ func (m *Memory) Verify(ctx context.Context) error {
 	for _, user := range slices.SortedFunc(maps.Keys(m.users), compareUsers) {
 		f := m.users[user]
 		c := chain{user: user}
-		for _, l := range f.history {
+		for _, l := range f.history() {
 			if err := c.follow(l); err != nil {
 				return fmt.Errorf("verify the journal: %w", err)
 			}

@@ -62,6 +62,8 @@ type record struct {
 	seq     int64 // of the last history row
 	hash    Hash  // of the last history row
 	body    []byte
+	// said is the body before it is encoded, nil in what was read from a database.
+	said *body
 }
 
 // body is the part of a row that no query looks into.
@@ -71,6 +73,12 @@ type body struct {
 	Detail   string           `json:"detail,omitempty"`
 	Attempts int              `json:"attempts,omitempty"`
 	Calls    map[string]int   `json:"calls,omitempty"`
+}
+
+// clone shares no memory with b.
+func (b body) clone() body {
+	b.Progress, b.Calls = b.Progress.Clone(), maps.Clone(b.Calls)
+	return b
 }
 
 // Readable returns nil if this version may act on the progress, and else an
@@ -93,12 +101,16 @@ func (r record) readable() error {
 // caller's to fill.
 func (r record) row() (rotator.Row, error) {
 	row := rotator.Row{User: r.user, Due: r.due.time(), Version: r.version, Owner: r.owner, LeaseUntil: r.lease.time()}
-	if len(r.body) == 0 {
-		return row, nil
-	}
 	var b body
-	if err := json.Unmarshal(r.body, &b); err != nil {
-		return rotator.Row{}, fmt.Errorf("decode the journal row of %s: %w", r.user, err)
+	switch {
+	case r.said != nil:
+		b = r.said.clone()
+	case len(r.body) == 0:
+		return row, nil
+	default:
+		if err := json.Unmarshal(r.body, &b); err != nil {
+			return rotator.Row{}, fmt.Errorf("decode the journal row of %s: %w", r.user, err)
+		}
 	}
 	row.Progress, row.Waiting, row.Detail, row.Attempts, row.Calls = b.Progress, b.Waiting, b.Detail, b.Attempts, b.Calls
 	return row, nil
@@ -160,10 +172,7 @@ func (r record) save(row rotator.Row, change rotator.Change) (record, []link, er
 	if len(links) > 0 {
 		r.seq, r.hash = links[len(links)-1].seq, links[len(links)-1].hash
 	}
-	b := body{row.Progress, row.Waiting, row.Detail, row.Attempts, row.Calls}
-	if r.body, err = json.Marshal(b); err != nil {
-		return record{}, nil, fmt.Errorf("encode the row: %w", err)
-	}
+	r.said = &body{row.Progress, row.Waiting, row.Detail, row.Attempts, row.Calls}
 	r.phase, r.schema, r.open = row.Progress.Phase, row.Progress.Schema, row.Progress.Cycle != nil
 	r.due, r.handled = stampOf(row.Due), row.Progress.Handled
 	if r.wake != 0 {
@@ -174,6 +183,16 @@ func (r record) save(row rotator.Row, change rotator.Change) (record, []link, er
 		r.owner, r.lease, r.wake = "", 0, 0
 	}
 	return r, links, nil
+}
+
+// encode is the record with its body as databases hold it.
+func (r record) encode() (record, error) {
+	text, err := json.Marshal(r.said)
+	if err != nil {
+		return record{}, fmt.Errorf("encode the row: %w", err)
+	}
+	r.body, r.said = text, nil
+	return r, nil
 }
 
 // result is the caller's row as it was saved.

@@ -87,6 +87,9 @@ func (db *DB) save(ctx context.Context, row rotator.Row, change rotator.Change) 
 		if err != nil {
 			return err
 		}
+		if r, err = r.encode(); err != nil {
+			return err
+		}
 		saved = r.result(row, change)
 		if err := db.writeChange(ctx, tx, old, r, links, change); err != nil {
 			return err
