@@ -16,7 +16,7 @@ func (w *world) checkCut(k *key) {
 	if k.foreign {
 		w.violated("I2: %s of a person is cut", k.id)
 	}
-	if !k.given && k.id != "AKIA0001" {
+	if !k.given && k.id != firstKey {
 		if age := w.now.Sub(k.created); age < w.draw.policy.Quiet {
 			w.violated("I2: the orphan %s is cut %s after it was made", k.id, age)
 		}
@@ -30,7 +30,7 @@ func (w *world) checkCut(k *key) {
 			w.violated("I3: %s is cut while %s holds it", k.id, p.name)
 		case rotator.KeyID(p.reader.KeyID()) == k.id && !p.undeclared && !p.misread:
 			w.violated("I3: %s is cut while the consumer of %s has it", k.id, p.name)
-		case !w.live(p.held):
+		case !w.live(p.held, w.now):
 			w.violated("I3: %s is cut while %s holds no live key", k.id, p.name)
 		case w.bereft: // an older journal counts from an earlier push; use tells
 		case rotator.KeyID(p.prior.KeyID()) == k.id && !p.mended:
@@ -50,8 +50,9 @@ func (w *world) checkDelete(k *key) {
 	case k.status != rotator.Inactive:
 		w.violated("I3: %s is deleted while it is %s", k.id, k.status)
 	case w.bereft && k.switched:
-		// An older journal counts from an earlier cut. Whoever needed the key while
-		// a person had it Active has used it, which shows.
+		// An older journal counts from the cut before a way back, or before a person
+		// switched the key on. Whoever needed it while it was Active has used it,
+		// which shows.
 	case w.now.Sub(k.inactive) < w.draw.policy.Trial-slack:
 		w.violated("I3: %s is deleted %s after its cut", k.id, w.now.Sub(k.inactive))
 	}
@@ -64,7 +65,7 @@ func (w *world) checkDelete(k *key) {
 
 // checkDiscard is I2 for a key that is deleted without a trial.
 func (w *world) checkDiscard(k *key) {
-	if k.foreign || k.given || k.id == "AKIA0001" {
+	if k.foreign || k.given || k.id == firstKey {
 		w.violated("I2: %s is discarded, and somebody may hold it", k.id)
 	}
 }
@@ -72,7 +73,7 @@ func (w *world) checkDiscard(k *key) {
 // checkPut is I4 for stores: the key works, and its secret would survive a
 // crash right now.
 func (w *world) checkPut(p *place, c store.Credential, sealed bool) {
-	if !w.live(c) {
+	if !w.live(c, w.now) {
 		w.violated("I4: %s is given %s, which does not sign in", p.name, c.KeyID())
 	}
 	if !sealed && !w.bereft && !w.readableHas(c) {
@@ -99,7 +100,7 @@ func (w *world) checkSecrets(sealed map[rotator.KeyID][]byte) {
 	for i := range w.places {
 		p := &w.places[i]
 		id := rotator.KeyID(p.held.KeyID())
-		if _, kept := sealed[id]; kept || p.readable || id == "AKIA0001" || w.bereft || !w.live(p.held) || w.readableHas(p.held) {
+		if _, kept := sealed[id]; kept || p.readable || id == firstKey || w.bereft || !w.live(p.held, w.now) || w.readableHas(p.held) {
 			continue
 		}
 		w.violated("I4: the secret of %s in %s is lost", id, p.name)

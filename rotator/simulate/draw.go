@@ -23,6 +23,7 @@ type draw struct {
 
 	lease, margin time.Duration
 	longestPause  time.Duration
+	jump          time.Duration // of a clock
 	poll, sweep   time.Duration
 
 	useLag time.Duration // how late a last use is told
@@ -38,8 +39,9 @@ type draw struct {
 
 // event is something from outside.
 type event struct {
-	at   time.Duration // from the beginning
-	kind eventKind
+	at     time.Duration // from the beginning
+	kind   eventKind
+	number int // counted from one, in the order in which they were drawn
 }
 
 type eventKind string
@@ -80,15 +82,15 @@ func newDraw(rng *rand.Rand, seed uint64) draw {
 			Settle: 10 * time.Minute, PushLimit: 5 * time.Minute, Jitter: 10 * time.Minute,
 			Verify: rotator.Quorum{Successes: 3, Over: time.Minute, Limit: 30 * time.Minute},
 		}
-		d.faulty, d.tail, d.longestPause = 4*day, 5*day, 10*time.Hour
-		d.poll, d.sweep = 2*time.Minute, time.Hour
+		d.faulty, d.tail, d.longestPause, d.jump = 2*day, 2*day, 10*time.Hour, 12*time.Hour
+		d.poll, d.sweep = 2*time.Minute, 3*time.Hour
 	} else {
 		d.policy = rotator.Policy{
 			Name: "days", MaxAge: 13 * day, Overlap: day, Quiet: day, Trial: 3 * day, Settle: 10 * time.Minute,
 			PushLimit: 5 * time.Minute, Jitter: 6 * time.Hour, LastUsedLag: 5 * time.Hour,
 			Verify: rotator.Quorum{Successes: 3, Over: time.Minute, Limit: time.Hour},
 		}
-		d.faulty, d.tail, d.longestPause = 20*day, 34*day, 4*day
+		d.faulty, d.tail, d.longestPause, d.jump = 20*day, 34*day, 4*day, 3*day
 		d.poll, d.sweep = time.Hour, day
 		d.useLag = between(rng, 0, 4*time.Hour)
 	}
@@ -134,11 +136,11 @@ func (d *draw) drawEvents(rng *rand.Rand) {
 		{eventClock, 0.2}, {eventRotate, 0.15}, {eventRollback, 0.1},
 	} {
 		for chance(rng, e.p) {
-			d.events = append(d.events, event{between(rng, 0, d.faulty), e.kind})
+			d.events = append(d.events, event{between(rng, 0, d.faulty), e.kind, len(d.events) + 1})
 		}
 	}
 	for at := d.faulty / 8; at < d.faulty; at += d.faulty / 8 {
-		d.events = append(d.events, event{at, eventResume})
+		d.events = append(d.events, event{at, eventResume, len(d.events) + 1})
 	}
 }
 

@@ -3,6 +3,7 @@ package simulate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keyrotator/keyrotator/rotator"
@@ -77,33 +78,38 @@ func (c class) faults() []fault {
 // crash is the panic that ends a process.
 type crash struct{}
 
-// strike draws what goes wrong at a boundary. What was drawn counts, whether
-// or not it is left out, so that leaving one out changes as little as can be.
-func (h *history) strike(name string, faults []fault) fault {
+// strike draws what goes wrong at a boundary. Chance begins anew at each, so
+// that a fault that is left out changes as little as can be of the others.
+func (r *replica) strike(name string, c class) fault {
+	h := r.history
 	h.tally.Boundaries++
 	h.boundary++
+	r.source.Seed(h.seed, uint64(h.boundary)*golden)
 	if h.script != nil {
-		return h.scripted(faults)
+		return h.scripted(c.faults())
 	}
-	if !h.faulty || !chance(h.rng, h.world.draw.rate) {
+	if !h.faulty || !chance(r.rng, h.world.draw.rate) {
 		return faultNone
 	}
-	f := pick(h.rng, faults...)
-	if h.leftOut[h.boundary] {
+	f := pick(r.rng, c.faults()...)
+	if h.only != nil && !slices.Contains(h.only.Boundaries, h.boundary) {
 		return faultNone
 	}
-	h.struck = append(h.struck, h.boundary)
+	h.tally.Struck.Boundaries = append(h.tally.Struck.Boundaries, h.boundary)
 	h.tally.Faults[string(f)]++
-	h.tell("%s at %s", f, name)
+	h.tell("%s at %s of replica %d", f, name, r.number)
 	return f
 }
 
-// stop draws for how long a process is stopped.
-func (h *history) stop(longest time.Duration) time.Duration {
-	if h.script != nil {
+// golden spreads the numbers of boundaries over all numbers.
+const golden = 0x9e3779b97f4a7c15
+
+// pause draws for how long a process is stopped.
+func (r *replica) pause(longest time.Duration) time.Duration {
+	if r.history.script != nil {
 		return staleFor
 	}
-	return between(h.rng, time.Second, longest)
+	return between(r.rng, time.Second, longest)
 }
 
 // call passes one call of a replica through the world.
@@ -111,18 +117,18 @@ func (r *replica) call(ctx context.Context, name string, c class, effect func() 
 	h := r.history
 	limit := callLimit
 	if deadline, ok := ctx.Deadline(); ok { // of real time, of which nothing passes here
-		limit = time.Until(deadline)
+		limit = time.Until(deadline).Round(time.Second)
 	}
 	called := h.world.now
-	r.sleep(between(h.rng, 20*time.Millisecond, 300*time.Millisecond))
-	f := h.strike(fmt.Sprintf("%s of replica %d", name, r.number), c.faults())
+	r.sleep(between(r.rng, 20*time.Millisecond, 300*time.Millisecond))
+	f := r.strike(name, c)
 	switch f {
 	case faultKill:
 		panic(crash{})
 	case faultBreath:
-		r.sleep(between(h.rng, time.Second, 90*time.Second))
+		r.sleep(between(r.rng, time.Second, 90*time.Second))
 	case faultPause:
-		r.sleep(h.stop(h.world.draw.longestPause))
+		r.sleep(r.pause(h.world.draw.longestPause))
 	case faultThrottle:
 		return fmt.Errorf("%s: %w", name, c.throttled)
 	case faultRefuse:
@@ -139,7 +145,7 @@ func (r *replica) call(ctx context.Context, name string, c class, effect func() 
 	}
 	signed := h.world.now
 	if f == faultLate {
-		r.sleep(h.stop(pick(h.rng, time.Minute, 10*time.Minute, h.world.draw.longestPause)))
+		r.sleep(r.pause(pick(r.rng, time.Minute, 10*time.Minute, h.world.draw.longestPause)))
 	}
 	if h.world.now.Sub(signed) > c.patience {
 		if c.patience == signature {

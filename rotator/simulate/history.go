@@ -16,15 +16,15 @@ var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // history is one seed's.
 type history struct {
 	rng      *rand.Rand
+	seed     uint64
 	world    *world
 	ledger   *ledger
 	replicas []*replica
 	tally    *Result
 	faulty   bool
 	boundary int
-	leftOut  map[int]bool
+	only     *Faults
 	script   map[int]fault // what strikes where, in the place of chance; nil for chance
-	struck   []int
 	story    func(string)
 
 	closed int // rotations that ended in the tail
@@ -46,10 +46,7 @@ func (h *history) violated(format string, args ...any) {
 // begin makes the world of a seed, whose only key is old enough to be rotated.
 func begin(ctx context.Context, options Options, seed uint64) (*history, error) {
 	rng := rand.New(rand.NewPCG(seed, 0x6b6579726f746174))
-	h := &history{rng: rng, tally: newResult(seed), faulty: true, story: options.Story, leftOut: map[int]bool{}}
-	for _, n := range options.LeaveOut {
-		h.leftOut[n] = true
-	}
+	h := &history{rng: rng, seed: seed, tally: newResult(seed), faulty: true, story: options.Story, only: options.Only}
 	d := newDraw(rng, seed)
 	h.world = &world{now: began, draw: d, places: d.places, tally: h.tally, violated: h.violated}
 	old := h.world.newKey(between(rng, 0, d.policy.MaxAge))
@@ -70,6 +67,7 @@ func begin(ctx context.Context, options Options, seed uint64) (*history, error) 
 		r.skew = between(rng, -30*time.Second, 30*time.Second)
 		h.replicas = append(h.replicas, r)
 	}
+	h.world.settle()
 	h.tell("%s: %d replicas, policy %s, faults at %.1f%% of boundaries", user, d.replicas, d.policy.Name, 100*d.rate)
 	for _, p := range d.places {
 		h.tell("store %s: readable %v, versions %v, in halves %v, read every %s (declared %s)", p.name, p.readable, p.versioned, p.halves, p.refreshes, p.declared)
@@ -134,7 +132,7 @@ func (h *history) until(end time.Time, events []event) {
 		if len(events) > 0 {
 			if at := began.Add(events[0].at); !at.After(r.wake) {
 				h.world.advance(at)
-				if h.happen(events[0].kind) {
+				if !h.wanted(events[0]) || h.happen(events[0]) {
 					events = events[1:]
 				} else { // not while a step is under way
 					events[0].at = h.world.now.Sub(began) + between(h.rng, time.Second, time.Minute)
@@ -156,6 +154,20 @@ func (h *history) until(end time.Time, events []event) {
 	}
 }
 
+// stir has idle replicas look soon after the row becomes due, by their clocks,
+// as they do who ask the journal all the time.
+func (h *history) stir(rng *rand.Rand, due time.Time) {
+	if due.IsZero() {
+		return
+	}
+	for _, r := range h.replicas {
+		at := later(h.world.now, due.Add(-r.skew))
+		if poll := h.world.draw.poll; r.idle && r.wake.After(at.Add(poll)) {
+			r.wake = at.Add(between(rng, 0, poll))
+		}
+	}
+}
+
 func (h *history) first() *replica {
 	first := h.replicas[0]
 	for _, r := range h.replicas[1:] {
@@ -168,7 +180,7 @@ func (h *history) first() *replica {
 
 // afterwards are the checks after every effect.
 func (h *history) afterwards() {
-	h.world.advance(h.world.now)
+	h.world.settle()
 	h.world.checkQuota()
 	h.world.checkSecrets(h.ledger.sealed())
 }

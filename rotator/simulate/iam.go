@@ -26,8 +26,8 @@ func (i iam) List(ctx context.Context, _ rotator.User) (rotator.Listing, error) 
 	var l rotator.Listing
 	err := i.call(ctx, "list", awsClass(true), func() error {
 		ago := time.Duration(0)
-		if h := i.history; h.faulty && chance(h.rng, 0.3) {
-			ago = between(h.rng, 0, stalest)
+		if h := i.history; h.faulty && chance(i.rng, 0.3) {
+			ago = between(i.rng, 0, stalest)
 		}
 		l = rotator.Listing{Keys: slices.Clone(i.history.world.listAt(ago)), Date: i.date()}
 		return nil
@@ -47,8 +47,8 @@ func (i iam) Create(ctx context.Context, _ rotator.User) (rotator.Created, error
 		}
 		c := w.newKey(0)
 		k := w.key(rotator.KeyID(c.KeyID()))
-		k.works = w.now.Add(between(i.history.rng, 0, 40*time.Second))
-		k.steady = k.works.Add(between(i.history.rng, 0, 20*time.Second))
+		k.works = w.now.Add(between(i.rng, 0, 40*time.Second))
+		k.steady = k.works.Add(between(i.rng, 0, 20*time.Second))
 		made = rotator.Created{Credential: c, At: w.now, Date: i.date()}
 		i.history.tally.Creates++
 		return nil
@@ -67,6 +67,7 @@ func (i iam) Activate(ctx context.Context, _ rotator.User, id rotator.KeyID) (ti
 		if k == nil {
 			return rotator.ErrNoSuchEntity
 		}
+		k.switched = k.switched || k.status == rotator.Inactive
 		k.status = rotator.Active
 		i.history.world.listed()
 		return nil
@@ -149,8 +150,8 @@ func (i iam) SignIn(ctx context.Context, c store.Credential, _ []string) (rotato
 	err := i.call(ctx, "sign-in", awsClass(true), func() error {
 		w := i.history.world
 		k := w.key(rotator.KeyID(c.KeyID()))
-		flaps := k != nil && w.now.Before(k.steady) && chance(i.history.rng, 0.5)
-		if !w.live(c) || flaps {
+		flaps := k != nil && w.now.Before(k.steady) && chance(i.rng, 0.5)
+		if !w.live(c, w.now) || flaps {
 			return fmt.Errorf("sign in with %s: %w", c.KeyID(), rotator.ErrNotSignedIn)
 		}
 		k.use(w.now)

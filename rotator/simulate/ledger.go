@@ -3,7 +3,6 @@ package simulate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -58,6 +57,7 @@ func ledgerClass() class { return class{errDisk, errDisk, errDisk, false, idle, 
 func (d desk) Claim(ctx context.Context, u rotator.User, owner string, now time.Time, lease time.Duration) (row rotator.Row, err error) {
 	err = d.call(ctx, "claim", ledgerClass(), func() error {
 		row, err = d.history.ledger.Claim(ctx, u, owner, now, lease+d.history.margin())
+		d.history.stir(d.rng, row.LeaseUntil)
 		return err
 	})
 	return row, err
@@ -70,6 +70,7 @@ func (d desk) Save(ctx context.Context, row rotator.Row, change rotator.Change) 
 		if err == nil {
 			d.history.ledger.custody = saved.Sealed
 			d.wrote(change)
+			d.history.stir(d.rng, saved.Due)
 		}
 		if errors.Is(err, rotator.ErrConflict) {
 			d.history.tally.Conflicts++
@@ -118,7 +119,8 @@ type leakWatch struct{ h *history }
 
 // Observe implements rotator.Observer.
 func (l leakWatch) Observe(_ context.Context, e rotator.Event) {
-	if strings.Contains(fmt.Sprint(e.Entry.Detail, e.Decision.Detail, e.Err), secretPrefix) {
+	if strings.Contains(e.Entry.Detail, secretPrefix) || strings.Contains(e.Decision.Detail, secretPrefix) ||
+		e.Err != nil && strings.Contains(e.Err.Error(), secretPrefix) {
 		l.h.violated("I5: an event shows a secret: %s", e.Kind)
 	}
 	if e.Kind == rotator.EventEntry {

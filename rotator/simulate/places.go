@@ -75,10 +75,8 @@ func (w *world) fill(p *place, c store.Credential) {
 		p.drifted = false
 		return
 	}
-	w.signIn(p) // the reader may have read just before
 	p.mended = p.drifted || p.confirmed == c.KeyID()
 	p.prior, p.held, p.since, p.drifted, p.confirmed = p.held, c, w.now, false, c.KeyID()
-	w.signIn(p)
 }
 
 // Get implements store.Reader.

@@ -71,7 +71,7 @@ func RunPoints(ctx context.Context, shape string, points ...Point) (Result, erro
 
 // rotated reports whether the user is at rest with one key, which is new.
 func (h *history) rotated(p rotator.Progress) bool {
-	return p.Phase == rotator.PhaseIdle && p.Halt == nil && len(h.world.keys) == 1 && h.world.keys[0].id != "AKIA0001"
+	return p.Phase == rotator.PhaseIdle && p.Halt == nil && len(h.world.keys) == 1 && h.world.keys[0].id != firstKey
 }
 
 // advised reports that a person is asked, and told what to type.
@@ -116,6 +116,7 @@ func beginPoints(ctx context.Context, shape string) (*history, error) {
 	for n := range d.replicas {
 		h.replicas = append(h.replicas, newReplica(h, n))
 	}
+	h.world.settle()
 	return h, nil
 }
 

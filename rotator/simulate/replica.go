@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"time"
 
 	"github.com/keyrotator/keyrotator/rotator"
@@ -19,10 +20,13 @@ type replica struct {
 	skew    time.Duration
 
 	wake     time.Time
+	source   *rand.PCG // of what chance decides for it, since its last call
+	rng      *rand.Rand
 	resume   func() (struct{}, bool)
 	stop     func()
 	yield    func(struct{}) bool
 	stepping bool
+	idle     bool // until the row is due
 	dropped  bool // the write under way is confirmed and lost
 
 	// what the last intent that it wrote down was for
@@ -34,7 +38,8 @@ type replica struct {
 type stopped struct{}
 
 func newReplica(h *history, number int) *replica {
-	r := &replica{history: h, number: number, wake: h.world.now}
+	r := &replica{history: h, number: number, wake: h.world.now, source: rand.NewPCG(h.seed, uint64(number))}
+	r.rng = rand.New(r.source)
 	r.resume, r.stop = iter.Pull(func(yield func(struct{}) bool) {
 		r.yield = yield
 		defer func() {
@@ -47,7 +52,7 @@ func newReplica(h *history, number int) *replica {
 		for {
 			r.live()
 			h.tell("replica %d is dead", r.number)
-			r.sleep(between(h.rng, time.Second, 10*time.Minute))
+			r.sleep(between(r.rng, time.Second, 10*time.Minute))
 		}
 	})
 	return r
@@ -67,7 +72,7 @@ func (r *replica) sleep(d time.Duration) {
 // live is one life of the process, until it crashes.
 func (r *replica) live() {
 	defer func() {
-		r.stepping = false
+		r.stepping, r.idle = false, false
 		if p := recover(); p != nil {
 			if _, end := p.(crash); !end {
 				panic(p)
@@ -96,11 +101,13 @@ func (r *replica) live() {
 			swept, users = h.world.now, []rotator.User{user}
 		}
 		if len(users) == 0 {
-			rest := h.world.draw.poll
+			rest := h.world.draw.sweep - h.world.now.Sub(swept)
 			if !next.IsZero() {
 				rest = min(rest, max(time.Second, next.Sub(r.local())))
 			}
+			r.idle = true
 			r.sleep(rest)
+			r.idle = false
 			continue
 		}
 		r.step(core, look)

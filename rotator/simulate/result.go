@@ -9,9 +9,24 @@ import (
 type Options struct {
 	// Story is told what happens; nil tells nobody.
 	Story func(line string)
-	// LeaveOut are boundaries, counted from one, at which nothing goes wrong
-	// whatever chance says.
-	LeaveOut []int
+	// Only are what may go wrong of that which chance wants; nil for all of it.
+	Only *Faults
+}
+
+// Faults are what went wrong in a history.
+type Faults struct {
+	// Boundaries of calls, counted from one.
+	Boundaries []int `json:"boundaries"`
+	// Events from outside, by their numbers.
+	Events []int `json:"events"`
+}
+
+// Case is a history that once failed, with as few faults as it needed for that.
+// It is the same history only as long as nobody changes what a seed draws.
+type Case struct {
+	Seed uint64  `json:"seed"`
+	Only *Faults `json:"only,omitempty"`
+	Why  string  `json:"why"`
 }
 
 // Result is what came of one history, or of several.
@@ -35,8 +50,8 @@ type Result struct {
 	// consumer that reads less often than it declares, one that nobody knows.
 	Mixed, ByHand, Undeclared, Unknown int
 
-	// Struck are the boundaries at which something went wrong.
-	Struck []int
+	// Struck is what went wrong.
+	Struck Faults
 }
 
 func newResult(seed uint64) *Result {
@@ -50,7 +65,6 @@ func Run(ctx context.Context, seed uint64, options Options) (Result, error) {
 		return Result{}, err
 	}
 	h.run()
-	h.tally.Struck = h.struck
 	return *h.tally, nil
 }
 
@@ -73,35 +87,4 @@ func (r *Result) Add(o Result) {
 			m.to[k] += m.from[k]
 		}
 	}
-}
-
-// Minimise leaves out as many faults of a failing history as it can while it
-// still fails, with at most so many tries, and returns the boundaries left out.
-func Minimise(ctx context.Context, failing Result, tries int) ([]int, error) {
-	var out []int
-	fails := func(leaveOut []int) (Result, bool, error) {
-		r, err := Run(ctx, failing.Seed, Options{LeaveOut: leaveOut})
-		return r, len(r.Violations) > 0, err
-	}
-	struck := failing.Struck
-	for size := max(1, len(struck)/2); tries > 0; size /= 2 {
-		for at := 0; at < len(struck) && tries > 0; {
-			tries--
-			part := struck[at:min(at+size, len(struck))]
-			try := append(append([]int(nil), out...), part...)
-			r, still, err := fails(try)
-			if err != nil {
-				return nil, err
-			}
-			if still {
-				out, struck = try, r.Struck
-				continue
-			}
-			at += size
-		}
-		if size <= 1 {
-			break
-		}
-	}
-	return out, nil
 }

@@ -2,10 +2,10 @@ package simulate
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -65,22 +65,25 @@ func TestHistoriesOfFaultsBreakNobody(t *testing.T) {
 }
 
 func TestTheCorpusBreaksNobodyAnyMore(t *testing.T) {
-	text, err := os.ReadFile("testdata/corpus.txt")
+	text, err := os.ReadFile("testdata/corpus.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var seeds []uint64
-	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		seed, err := strconv.ParseUint(strings.Fields(line)[0], 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seeds = append(seeds, seed)
+	var corpus []Case
+	if err := json.Unmarshal(text, &corpus); err != nil || len(corpus) == 0 {
+		t.Fatalf("%d cases, %v", len(corpus), err)
 	}
-	many(t, seeds)
+	for _, c := range corpus {
+		for _, only := range []*Faults{c.Only, nil} { // and the whole history
+			r, err := Run(context.Background(), c.Seed, Options{Only: only})
+			if err != nil || len(r.Violations) > 0 {
+				t.Errorf("seed %d, %s: %q, %v", c.Seed, c.Why, r.Violations, err)
+			}
+			if only != nil && !slices.Equal(r.Struck.Boundaries, only.Boundaries) {
+				t.Logf("seed %d, %s: of the boundaries %v only %v were struck: it is another history now", c.Seed, c.Why, only.Boundaries, r.Struck.Boundaries)
+			}
+		}
+	}
 }
 
 func TestASeedIsOneHistory(t *testing.T) {
@@ -98,13 +101,17 @@ func TestASeedIsOneHistory(t *testing.T) {
 
 func TestAFaultThatIsLeftOutDoesNotStrike(t *testing.T) {
 	whole, err := Run(context.Background(), 7, Options{})
-	if err != nil || len(whole.Struck) == 0 {
-		t.Fatalf("%d faults struck, %v", len(whole.Struck), err)
+	struck := whole.Struck
+	if err != nil || len(struck.Boundaries) < 2 || len(struck.Events) < 2 {
+		t.Fatalf("%v struck, %v", struck, err)
 	}
-	first := whole.Struck[0]
-	r, err := Run(context.Background(), 7, Options{LeaveOut: []int{first}})
-	if err != nil || slices.Contains(r.Struck, first) {
-		t.Errorf("boundary %d was struck all the same, %v", first, err)
+	only := Faults{Boundaries: struck.Boundaries[1:], Events: struck.Events[1:]}
+	r, err := Run(context.Background(), 7, Options{Only: &only})
+	if err != nil || slices.Contains(r.Struck.Boundaries, struck.Boundaries[0]) || slices.Contains(r.Struck.Events, struck.Events[0]) {
+		t.Errorf("%v struck of %v, %v", r.Struck, struck, err)
+	}
+	if len(r.Struck.Boundaries) == 0 || len(r.Struck.Events) == 0 {
+		t.Errorf("the others did not strike either: %v", r.Struck)
 	}
 }
 
@@ -136,7 +143,7 @@ func TestEveryCheckCanFail(t *testing.T) {
 		"a key is written before custody": {func(w *world, _ *key, c store.Credential) { w.checkPut(&w.places[0], c, false) }, "whose secret is nowhere else"},
 		"a secret is lost":                {func(w *world, _ *key, c store.Credential) { w.places[0].held = c; w.checkSecrets(nil) }, "the secret of AKIA0002 in a is lost"},
 		"there are three keys":            {func(w *world, _ *key, _ store.Credential) { w.newKey(0); w.checkQuota() }, "I2: 3 keys"},
-		"a consumer is shut out":          {func(w *world, old *key, _ store.Credential) { old.status = rotator.Inactive; w.advance(w.now) }, "I1: the consumer of a"},
+		"a consumer is shut out":          {func(w *world, old *key, _ store.Credential) { old.status = rotator.Inactive; w.settle() }, "I1: the consumer of a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &history{tally: newResult(0), world: &world{now: began}}

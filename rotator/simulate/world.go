@@ -11,6 +11,9 @@ import (
 
 var user = rotator.User{Account: "acct", Name: "robot"}
 
+// firstKey is the key that the user has at the beginning.
+const firstKey rotator.KeyID = "AKIA0001"
+
 // secretPrefix begins every secret, so that a leak can be searched for.
 const secretPrefix = "S3CR3T-"
 
@@ -24,9 +27,9 @@ type key struct {
 	steady   time.Time // may be refused again before
 	inactive time.Time // since when
 	foreign  bool      // a person made it
-	switched bool      // a person made it Active again
+	switched bool      // it was cut, and made Active again
 	given    bool      // a store was given it
-	uses     []time.Time
+	uses     []span    // that are over
 }
 
 // place is a store with its one consumer.
@@ -51,6 +54,7 @@ type place struct {
 	reader  store.Credential
 	read    time.Time
 	misread bool // somebody had put there what it read
+	usage   usage
 }
 
 // listing is the list of keys as it was from an instant on.
@@ -68,7 +72,8 @@ type world struct {
 	places   []place
 	lists    []listing
 	tally    *Result
-	bereft   bool // the custody was lost, or put back
+	stranger usage // of the consumer that nobody knows
+	bereft   bool  // the custody was lost, or put back
 	violated func(format string, args ...any)
 }
 
@@ -120,96 +125,80 @@ func (w *world) key(id rotator.KeyID) *key {
 }
 
 // live reports whether a credential signs in, as consumers do.
-func (w *world) live(c store.Credential) bool {
+func (w *world) live(c store.Credential, at time.Time) bool {
 	k := w.key(rotator.KeyID(c.KeyID()))
-	return k != nil && k.status == rotator.Active && k.secret == c.RevealSecret() && !w.now.Before(k.works)
+	return k != nil && k.status == rotator.Active && k.secret == c.RevealSecret() && !at.Before(k.works)
 }
 
-// useGrain is in what steps AWS tells of a last use.
-const useGrain = 15 * time.Minute
-
-// use records a use of a key.
-func (k *key) use(at time.Time) {
-	if n := len(k.uses); n > 0 && at.Sub(k.uses[n-1]) < useGrain/3 {
-		return
-	}
-	k.uses = append(k.uses, at)
-}
-
-// lastUse is what AWS knows of a key's last use by now.
-func (w *world) lastUse(k *key) time.Time {
-	known := w.now.Add(-w.draw.useLag)
-	for _, at := range slices.Backward(k.uses) {
-		if !at.After(known) {
-			return at.Truncate(useGrain)
-		}
-	}
-	return time.Time{}
-}
-
-// advance moves the clock. Consumers read and sign in all along; in between
-// nobody changes anything.
+// advance moves the clock. Consumers read their stores and sign in all along;
+// between two changes of the world only a read can make a difference.
 func (w *world) advance(to time.Time) {
 	if to.Before(w.now) {
 		to = w.now
 	}
 	for i := range w.places {
-		p := &w.places[i]
-		w.signIn(p)
-		if next := p.read.Add(p.refreshes); next.After(w.now) && !next.After(to) {
-			if k := w.key(rotator.KeyID(p.reader.KeyID())); k != nil && w.live(p.reader) {
-				k.use(next) // until it read again
-			}
-		}
+		w.pass(&w.places[i], to)
 	}
-	if last := w.draw.unknown; last > 0 && len(w.keys) > 0 && w.keys[0].id == "AKIA0001" {
-		w.unknownUses(to)
+	if last := began.Add(w.draw.unknown); w.stranger.key != nil && to.After(last) {
+		w.stranger.turn(nil, last)
 	}
 	w.now = to
+}
+
+// pass has a place's consumer read whenever it is time until the given instant.
+// What it reads stays the same, so that the first of these reads tells all.
+func (w *world) pass(p *place, to time.Time) {
+	if p.refreshes <= 0 || to.Sub(p.read) < p.refreshes {
+		return
+	}
+	first := p.read.Add(p.refreshes)
+	w.reads(p, first)
+	w.signIn(p, first)
+	p.read = p.read.Add(to.Sub(p.read) / p.refreshes * p.refreshes)
+}
+
+// settle has every consumer sign in after something changed; those that read
+// at every use read first.
+func (w *world) settle() {
 	for i := range w.places {
-		w.signIn(&w.places[i])
+		p := &w.places[i]
+		if p.refreshes <= 0 {
+			w.reads(p, w.now)
+		}
+		w.signIn(p, w.now)
+	}
+	if w.draw.unknown > 0 {
+		w.unknownUses()
 	}
 }
 
 // unknownUses has the consumer that nobody knows use the first key.
-func (w *world) unknownUses(to time.Time) {
-	until := began.Add(w.draw.unknown)
-	if w.now.After(until) {
-		return
-	}
-	k := w.keys[0]
-	switch {
-	case k.status == rotator.Active:
-		k.use(earlier(to, until))
-	default:
+func (w *world) unknownUses() {
+	k := w.key(firstKey)
+	uses := k != nil && !w.now.After(began.Add(w.draw.unknown))
+	if uses && k.status != rotator.Active {
 		w.tally.Unknown++
-		if w.draw.attempts {
-			k.use(earlier(to, until))
-		}
+		uses = w.draw.attempts
 	}
+	if !uses {
+		k = nil
+	}
+	w.stranger.turn(k, w.now)
 }
 
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// signIn has a place's consumer read, if it is time, and sign in.
-func (w *world) signIn(p *place) {
-	if w.now.Sub(p.read) >= p.refreshes {
-		w.reads(p)
-	}
+// signIn has a place's consumer sign in at an instant. Whoever is refused reads
+// again.
+func (w *world) signIn(p *place, at time.Time) {
 	if p.reader.IsZero() {
 		return
 	}
 	w.tally.SignIns++
 	k := w.key(rotator.KeyID(p.reader.KeyID()))
-	if w.live(p.reader) && !w.now.Before(k.steady) {
-		k.use(w.now)
+	if w.live(p.reader, at) && !at.Before(k.steady) {
+		p.usage.turn(k, at)
 		return
 	}
+	p.usage.turn(nil, at)
 	switch {
 	case p.undeclared:
 		w.tally.Undeclared++
@@ -218,11 +207,15 @@ func (w *world) signIn(p *place) {
 	default:
 		w.violated("I1: the consumer of %s does not sign in with %s", p.name, p.reader.KeyID())
 	}
-	w.reads(p) // whoever is refused reads again
+	refused := p.reader
+	w.reads(p, at)
+	if !p.reader.Equal(refused) {
+		w.signIn(p, at)
+	}
 }
 
-func (w *world) reads(p *place) {
-	p.read = w.now
+func (w *world) reads(p *place, at time.Time) {
+	p.read = at
 	if p.newSecret != "" && p.newSecret != p.held.RevealSecret() {
 		w.tally.Mixed++ // half old, half new: it is refused, and keeps what it had
 		return
