@@ -14,11 +14,11 @@ const slack = time.Second
 // checkCut is I2 and I3 for a deactivation.
 func (w *world) checkCut(k *key) {
 	if k.foreign {
-		w.violated("I2: %s of a person is cut", k.id)
+		w.violatedf("I2: %s of a person is cut", k.id)
 	}
 	if !k.given && k.id != firstKey {
 		if age := w.now.Sub(k.created); age < w.draw.policy.Quiet {
-			w.violated("I2: the orphan %s is cut %s after it was made", k.id, age)
+			w.violatedf("I2: the orphan %s is cut %s after it was made", k.id, age)
 		}
 		return
 	}
@@ -27,16 +27,16 @@ func (w *world) checkCut(k *key) {
 		switch {
 		case p.drifted:
 		case rotator.KeyID(p.held.KeyID()) == k.id:
-			w.violated("I3: %s is cut while %s holds it", k.id, p.name)
+			w.violatedf("I3: %s is cut while %s holds it", k.id, p.name)
 		case rotator.KeyID(p.reader.KeyID()) == k.id && !p.undeclared && !p.misread:
-			w.violated("I3: %s is cut while the consumer of %s has it", k.id, p.name)
+			w.violatedf("I3: %s is cut while the consumer of %s has it", k.id, p.name)
 		case !w.live(p.held, w.now):
-			w.violated("I3: %s is cut while %s holds no live key", k.id, p.name)
+			w.violatedf("I3: %s is cut while %s holds no live key", k.id, p.name)
 		case w.bereft: // an older journal counts from an earlier push; use tells
 		case rotator.KeyID(p.prior.KeyID()) == k.id && !p.mended:
 			grace := max(w.draw.policy.Overlap, p.declared) - slack
 			if age := w.now.Sub(p.since); age < grace {
-				w.violated("I3: %s is cut %s after %s was written", k.id, age, p.name)
+				w.violatedf("I3: %s is cut %s after %s was written", k.id, age, p.name)
 			}
 		}
 	}
@@ -46,19 +46,19 @@ func (w *world) checkCut(k *key) {
 func (w *world) checkDelete(k *key) {
 	switch {
 	case k.foreign:
-		w.violated("I2: %s of a person is deleted", k.id)
+		w.violatedf("I2: %s of a person is deleted", k.id)
 	case k.status != rotator.Inactive:
-		w.violated("I3: %s is deleted while it is %s", k.id, k.status)
+		w.violatedf("I3: %s is deleted while it is %s", k.id, k.status)
 	case w.bereft && k.switched:
 		// An older journal counts from the cut before a way back, or before a person
 		// switched the key on. Whoever needed it while it was Active has used it,
 		// which shows.
 	case w.now.Sub(k.inactive) < w.draw.policy.Trial-slack:
-		w.violated("I3: %s is deleted %s after its cut", k.id, w.now.Sub(k.inactive))
+		w.violatedf("I3: %s is deleted %s after its cut", k.id, w.now.Sub(k.inactive))
 	}
 	for i := range w.places {
 		if p := &w.places[i]; rotator.KeyID(p.held.KeyID()) == k.id && !p.drifted {
-			w.violated("I3: %s is deleted while %s holds it", k.id, p.name)
+			w.violatedf("I3: %s is deleted while %s holds it", k.id, p.name)
 		}
 	}
 }
@@ -66,7 +66,7 @@ func (w *world) checkDelete(k *key) {
 // checkDiscard is I2 for a key that is deleted without a trial.
 func (w *world) checkDiscard(k *key) {
 	if k.foreign || k.given || k.id == firstKey {
-		w.violated("I2: %s is discarded, and somebody may hold it", k.id)
+		w.violatedf("I2: %s is discarded, and somebody may hold it", k.id)
 	}
 }
 
@@ -74,10 +74,10 @@ func (w *world) checkDiscard(k *key) {
 // crash right now.
 func (w *world) checkPut(p *place, c store.Credential, sealed bool) {
 	if !w.live(c, w.now) {
-		w.violated("I4: %s is given %s, which does not sign in", p.name, c.KeyID())
+		w.violatedf("I4: %s is given %s, which does not sign in", p.name, c.KeyID())
 	}
 	if !sealed && !w.bereft && !w.readableHas(c) {
-		w.violated("I4: %s is given %s, whose secret is nowhere else", p.name, c.KeyID())
+		w.violatedf("I4: %s is given %s, whose secret is nowhere else", p.name, c.KeyID())
 	}
 }
 
@@ -103,7 +103,7 @@ func (w *world) checkSecrets(sealed map[rotator.KeyID][]byte) {
 		if _, kept := sealed[id]; kept || p.readable || id == firstKey || w.bereft || !w.live(p.held, w.now) || w.readableHas(p.held) {
 			continue
 		}
-		w.violated("I4: the secret of %s in %s is lost", id, p.name)
+		w.violatedf("I4: the secret of %s in %s is lost", id, p.name)
 	}
 }
 
@@ -116,6 +116,6 @@ func (w *world) checkQuota() {
 		}
 	}
 	if ours > 2 {
-		w.violated("I2: %d keys of our making", ours)
+		w.violatedf("I2: %d keys of our making", ours)
 	}
 }

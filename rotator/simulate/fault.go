@@ -97,7 +97,7 @@ func (r *replica) strike(name string, c class) fault {
 	}
 	h.tally.Struck.Boundaries = append(h.tally.Struck.Boundaries, h.boundary)
 	h.tally.Faults[string(f)]++
-	h.tell("%s at %s of replica %d", f, name, r.number)
+	h.tellf("%s at %s of replica %d", f, name, r.number)
 	return f
 }
 
@@ -160,7 +160,7 @@ func (r *replica) call(ctx context.Context, name string, c class, effect func() 
 	err := effect()
 	r.dropped = false
 	if !c.reads {
-		h.afterwards()
+		h.afterwards(ctx)
 	}
 	switch {
 	case f == faultKilled:

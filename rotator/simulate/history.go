@@ -11,7 +11,12 @@ import (
 )
 
 // began is when every history begins.
-var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+func began() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// seeded is chance that is the same each time.
+func seeded(source *rand.PCG) *rand.Rand {
+	return rand.New(source) //nolint:gosec // a history that cannot be told again proves nothing
+}
 
 // history is one seed's.
 type history struct {
@@ -28,31 +33,30 @@ type history struct {
 	story    func(string)
 
 	closed int // rotations that ended in the tail
-	halted rotator.Reason
 }
 
-func (h *history) tell(format string, args ...any) {
+func (h *history) tellf(format string, args ...any) {
 	if h.story != nil {
-		h.story(h.world.now.Sub(began).Round(time.Millisecond).String() + " " + fmt.Sprintf(format, args...))
+		h.story(h.world.now.Sub(began()).Round(time.Millisecond).String() + " " + fmt.Sprintf(format, args...))
 	}
 }
 
-func (h *history) violated(format string, args ...any) {
+func (h *history) violatedf(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	h.tally.Violations = append(h.tally.Violations, text)
-	h.tell("VIOLATED: %s", text)
+	h.tellf("VIOLATED: %s", text)
 }
 
 // begin makes the world of a seed, whose only key is old enough to be rotated.
 func begin(ctx context.Context, options Options, seed uint64) (*history, error) {
-	rng := rand.New(rand.NewPCG(seed, 0x6b6579726f746174))
+	rng := seeded(rand.NewPCG(seed, 0x6b6579726f746174))
 	h := &history{rng: rng, seed: seed, tally: newResult(seed), faulty: true, story: options.Story, only: options.Only}
 	d := newDraw(rng, seed)
-	h.world = &world{now: began, draw: d, places: d.places, tally: h.tally, violated: h.violated}
+	h.world = &world{now: began(), draw: d, places: d.places, tally: h.tally, violatedf: h.violatedf}
 	old := h.world.newKey(between(rng, 0, d.policy.MaxAge))
 	for i := range h.world.places {
 		p := &h.world.places[i]
-		p.held, p.reader, p.since, p.read = old, old, began, began
+		p.held, p.reader, p.since, p.read = old, old, began(), began()
 	}
 	h.ledger = &ledger{books: journal.NewMemory(), stale: true}
 	if d.sqlite {
@@ -63,14 +67,14 @@ func begin(ctx context.Context, options Options, seed uint64) (*history, error) 
 		h.ledger.books = db
 	}
 	for n := range d.replicas {
-		r := newReplica(h, n)
+		r := newReplica(ctx, h, n)
 		r.skew = between(rng, -30*time.Second, 30*time.Second)
 		h.replicas = append(h.replicas, r)
 	}
 	h.world.settle()
-	h.tell("%s: %d replicas, policy %s, faults at %.1f%% of boundaries", user, d.replicas, d.policy.Name, 100*d.rate)
+	h.tellf("%s: %d replicas, policy %s, faults at %.1f%% of boundaries", robot(), d.replicas, d.policy.Name, 100*d.rate)
 	for _, p := range d.places {
-		h.tell("store %s: readable %v, versions %v, in halves %v, read every %s (declared %s)", p.name, p.readable, p.versioned, p.halves, p.refreshes, p.declared)
+		h.tellf("store %s: readable %v, versions %v, in halves %v, read every %s (declared %s)", p.name, p.readable, p.versioned, p.halves, p.refreshes, p.declared)
 	}
 	return h, nil
 }
@@ -93,14 +97,13 @@ func (h *history) takeOver(r *replica) {
 }
 
 // enrol is what the program does with its configured users when it starts.
-func (h *history) enrol(now time.Time) {
-	ctx := context.Background()
-	if err := h.ledger.Register(ctx, user, now); err != nil {
+func (h *history) enrol(ctx context.Context, now time.Time) {
+	if err := h.ledger.Register(ctx, robot(), now); err != nil {
 		panic(err) // the journal itself does not fail
 	}
-	row, err := h.ledger.Row(ctx, user)
+	row, err := h.ledger.Row(ctx, robot())
 	if err == nil && row.Progress.Halt == nil && row.Due.After(now) {
-		err = h.ledger.Wake(ctx, user, now)
+		err = h.ledger.Wake(ctx, robot(), now)
 	}
 	if err != nil {
 		panic(err)
@@ -108,7 +111,7 @@ func (h *history) enrol(now time.Time) {
 }
 
 // run lives through the whole history.
-func (h *history) run() {
+func (h *history) run(ctx context.Context) {
 	defer func() {
 		for _, r := range h.replicas {
 			r.stop()
@@ -116,26 +119,26 @@ func (h *history) run() {
 	}()
 	d := h.world.draw
 	events := sorted(d.events)
-	h.until(began.Add(d.faulty), events)
+	h.until(ctx, began().Add(d.faulty), events)
 	h.calm()
-	h.until(began.Add(d.faulty+d.tail), nil)
+	h.until(ctx, began().Add(d.faulty+d.tail), nil)
 	if len(h.tally.Violations) == 0 {
-		h.judge()
+		h.judge(ctx)
 	}
 }
 
 // until passes the turn to whoever wakes first, until the given time.
-func (h *history) until(end time.Time, events []event) {
+func (h *history) until(ctx context.Context, end time.Time, events []event) {
 	kept := h.world.now
 	for len(h.tally.Violations) < 5 {
 		r := h.first()
 		if len(events) > 0 {
-			if at := began.Add(events[0].at); !at.After(r.wake) {
+			if at := began().Add(events[0].at); !at.After(r.wake) {
 				h.world.advance(at)
-				if !h.wanted(events[0]) || h.happen(events[0]) {
+				if !h.wanted(events[0]) || h.happen(ctx, events[0]) {
 					events = events[1:]
 				} else { // not while a step is under way
-					events[0].at = h.world.now.Sub(began) + between(h.rng, time.Second, time.Minute)
+					events[0].at = h.world.now.Sub(began()) + between(h.rng, time.Second, time.Minute)
 					events = sorted(events)
 				}
 				continue
@@ -179,10 +182,10 @@ func (h *history) first() *replica {
 }
 
 // afterwards are the checks after every effect.
-func (h *history) afterwards() {
+func (h *history) afterwards(ctx context.Context) {
 	h.world.settle()
 	h.world.checkQuota()
-	h.world.checkSecrets(h.ledger.sealed())
+	h.world.checkSecrets(h.ledger.sealed(ctx))
 }
 
 // calm ends the time of faults: clocks are right, and nobody stays paused.
@@ -194,17 +197,17 @@ func (h *history) calm() {
 			r.wake = limit
 		}
 	}
-	h.tell("no more faults")
+	h.tellf("no more faults")
 }
 
 // entry is told of every history entry.
 func (h *history) entry(e rotator.Entry) {
-	h.tell("  %s %s %s %s %s %s", e.Kind, e.Verb, e.Key, e.Consumer, e.Reason, e.Detail)
+	h.tellf("  %s %s %s %s %s %s", e.Kind, e.Verb, e.Key, e.Consumer, e.Reason, e.Detail)
 	switch {
 	case e.Kind == rotator.KindHalted:
 		h.tally.Halts[string(e.Reason)]++
 		if !h.world.draw.attended() {
-			h.violated("I6: a person is asked for nothing: %s %s", e.Reason, e.Detail)
+			h.violatedf("I6: a person is asked for nothing: %s %s", e.Reason, e.Detail)
 		}
 	case e.Kind == rotator.KindDone && e.Verb == rotator.VerbDelete:
 		h.tally.Rotations++

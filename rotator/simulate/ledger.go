@@ -32,9 +32,9 @@ type ledger struct {
 	kept []*journal.Memory
 }
 
-func (l *ledger) sealed() map[rotator.KeyID][]byte {
+func (l *ledger) sealed(ctx context.Context) map[rotator.KeyID][]byte {
 	if l.stale {
-		row, err := l.Row(context.Background(), user)
+		row, err := l.Row(ctx, robot())
 		if err != nil && !errors.Is(err, journal.ErrUnknownUser) {
 			panic(err) // the journal itself does not fail
 		}
@@ -121,7 +121,7 @@ type leakWatch struct{ h *history }
 func (l leakWatch) Observe(_ context.Context, e rotator.Event) {
 	if strings.Contains(e.Entry.Detail, secretPrefix) || strings.Contains(e.Decision.Detail, secretPrefix) ||
 		e.Err != nil && strings.Contains(e.Err.Error(), secretPrefix) {
-		l.h.violated("I5: an event shows a secret: %s", e.Kind)
+		l.h.violatedf("I5: an event shows a secret: %s", e.Kind)
 	}
 	if e.Kind == rotator.EventEntry {
 		l.h.entry(e.Entry)

@@ -29,7 +29,7 @@ func (h *history) wanted(e event) bool {
 
 // happen has something from outside happen. It reports false for what has to
 // wait until no step is under way.
-func (h *history) happen(e event) bool {
+func (h *history) happen(ctx context.Context, e event) bool {
 	switch e.kind {
 	case eventSecondKey, eventSwitchOn, eventDrift:
 		if h.stepping() {
@@ -37,49 +37,49 @@ func (h *history) happen(e event) bool {
 		}
 	default:
 	}
-	h.tell("%s", e.kind)
+	h.tellf("%s", e.kind)
 	h.tally.Struck.Events = append(h.tally.Struck.Events, e.number)
 	switch e.kind {
 	case eventSecondKey:
-		h.secondKey()
+		h.secondKey(ctx)
 	case eventSwitchOn:
 		h.switchOn()
 	case eventDrift:
-		h.drift()
+		h.drift(ctx)
 	case eventLoss:
-		h.replace(journal.NewMemory())
+		h.replace(ctx, journal.NewMemory())
 	case eventRestore:
 		if n := len(h.ledger.kept); n > 0 {
-			h.replace(h.ledger.kept[h.rng.IntN(n)].Clone())
+			h.replace(ctx, h.ledger.kept[h.rng.IntN(n)].Clone())
 		}
 	case eventClock:
 		r := pick(h.rng, h.replicas...)
 		r.skew = pick(h.rng, -h.world.draw.jump, h.world.draw.jump)
-		h.stir(h.rng, began)
+		h.stir(h.rng, began())
 	case eventRotate:
-		h.ask(rotator.RequestRotate)
+		h.ask(ctx, rotator.RequestRotate)
 	case eventRollback:
-		h.ask(rotator.RequestRollback)
+		h.ask(ctx, rotator.RequestRollback)
 	case eventResume:
-		if row, err := h.ledger.Row(context.Background(), user); err == nil && row.Progress.Halt != nil {
-			h.ask(rotator.RequestResume)
+		if row, err := h.ledger.Row(ctx, robot()); err == nil && row.Progress.Halt != nil {
+			h.ask(ctx, rotator.RequestResume)
 		}
 	}
 	return true
 }
 
 // open is the cycle under way; nil if there is none.
-func (h *history) open() *rotator.Cycle {
-	row, err := h.ledger.Row(context.Background(), user)
+func (h *history) open(ctx context.Context) *rotator.Cycle {
+	row, err := h.ledger.Row(ctx, robot())
 	if err != nil {
 		return nil
 	}
 	return row.Progress.Cycle
 }
 
-func (h *history) secondKey() {
+func (h *history) secondKey(ctx context.Context) {
 	w := h.world
-	if c := h.open(); len(w.keys) >= 2 || c != nil && c.Intent != nil && c.Intent.Verb == rotator.VerbCreate {
+	if c := h.open(ctx); len(w.keys) >= 2 || c != nil && c.Intent != nil && c.Intent.Verb == rotator.VerbCreate {
 		return // a full quota, or R5
 	}
 	c := w.newKey(0)
@@ -99,27 +99,33 @@ func (h *history) switchOn() {
 	h.world.settle()
 }
 
-func (h *history) drift() {
+func (h *history) drift(ctx context.Context) {
 	w := h.world
 	p := &w.places[h.rng.IntN(len(w.places))]
-	if p.prior.IsZero() || h.open() == nil {
+	if p.prior.IsZero() || h.open(ctx) == nil {
 		return // between cycles the store of record is the only copy
 	}
+	w.putBack(p)
+}
+
+// putBack has a person put into a store what it held before. Whoever does it
+// twice has put the right key back.
+func (w *world) putBack(p *place) {
 	p.prior, p.held, p.since, p.confirmed = p.held, p.prior, w.now, ""
-	p.drifted = !p.drifted // whoever does it twice has put the right key back
+	p.drifted = !p.drifted
 	p.mended = !p.drifted
 	w.settle()
 }
 
 // replace puts another journal in the place of the present one. The program
 // starts again, or does not notice.
-func (h *history) replace(m *journal.Memory) {
+func (h *history) replace(ctx context.Context, m *journal.Memory) {
 	if _, ok := h.ledger.books.(*journal.Memory); !ok {
 		return
 	}
 	h.ledger.books, h.ledger.stale, h.world.bereft = m, true, true
-	h.enrol(h.replicas[0].local())
-	h.stir(h.rng, began)
+	h.enrol(ctx, h.replicas[0].local())
+	h.stir(h.rng, began())
 }
 
 // keep remembers the journal's present state.
@@ -134,9 +140,9 @@ func (h *history) keep() {
 	}
 }
 
-func (h *history) ask(verb string) {
-	h.stir(h.rng, began)
-	_, err := h.ledger.Append(context.Background(), rotator.Request{User: user, Verb: verb, At: h.world.now})
+func (h *history) ask(ctx context.Context, verb string) {
+	h.stir(h.rng, began())
+	_, err := h.ledger.Append(ctx, rotator.Request{User: robot(), Verb: verb, At: h.world.now})
 	if err != nil {
 		panic(fmt.Errorf("append %s: %w", verb, err)) // the journal itself does not fail
 	}
@@ -147,29 +153,29 @@ const verifyEvery = 20
 
 // judge is I6: at the end a rotation has closed without faults, or the user is
 // halted with advice, or it waits for a key that is in use.
-func (h *history) judge() {
-	row, err := h.ledger.Row(context.Background(), user)
+func (h *history) judge(ctx context.Context) {
+	row, err := h.ledger.Row(ctx, robot())
 	if err != nil {
-		h.violated("I6: the journal does not know the user: %v", err)
+		h.violatedf("I6: the journal does not know the user: %v", err)
 		return
 	}
 	if h.seed%verifyEvery == 0 {
-		if err := h.ledger.Verify(context.Background()); err != nil {
-			h.violated("%v", err)
+		if err := h.ledger.Verify(ctx); err != nil {
+			h.violatedf("%v", err)
 		}
 	}
 	switch halt := row.Progress.Halt; {
 	case halt != nil:
 		h.tally.Ended[string(rotator.ReasonHalted)]++
-		if _, advised := rotator.Advise(halt.Reason, user); !advised {
-			h.violated("I6: halted without advice: %s", halt.Reason)
+		if _, advised := rotator.Advise(halt.Reason, robot()); !advised {
+			h.violatedf("I6: halted without advice: %s", halt.Reason)
 		}
 	case h.closed > 0:
 		h.tally.Ended["rotated"]++
 	case h.inUse():
 		h.tally.Ended["waits for an old key in use"]++
 	default:
-		h.violated("I6: stuck in %s, waiting for %s %s", row.Progress.Phase, row.Waiting, row.Detail)
+		h.violatedf("I6: stuck in %s, waiting for %s %s", row.Progress.Phase, row.Waiting, row.Detail)
 	}
 }
 

@@ -35,7 +35,7 @@ func (p writeOnly) Put(ctx context.Context, c store.Credential) (store.Receipt, 
 	kind := storeClass(place.versioned, false)
 	if place.halves {
 		err := p.call(ctx, "put the secret into "+place.name, kind, func() error {
-			p.history.world.checkPut(place, c, p.keeps(c))
+			p.history.world.checkPut(place, c, p.keeps(ctx, c))
 			if !p.dropped {
 				place.newSecret = c.RevealSecret()
 			}
@@ -46,7 +46,7 @@ func (p writeOnly) Put(ctx context.Context, c store.Credential) (store.Receipt, 
 		}
 	}
 	err := p.call(ctx, "put into "+place.name, kind, func() error {
-		p.history.world.checkPut(place, c, p.keeps(c))
+		p.history.world.checkPut(place, c, p.keeps(ctx, c))
 		if k := p.history.world.key(rotator.KeyID(c.KeyID())); k != nil {
 			k.given = true
 		}
@@ -61,8 +61,8 @@ func (p writeOnly) Put(ctx context.Context, c store.Credential) (store.Receipt, 
 }
 
 // keeps reports whether the journal has the secret in custody.
-func (p writeOnly) keeps(c store.Credential) bool {
-	_, sealed := p.history.ledger.sealed()[rotator.KeyID(c.KeyID())]
+func (p writeOnly) keeps(ctx context.Context, c store.Credential) bool {
+	_, sealed := p.history.ledger.sealed(ctx)[rotator.KeyID(c.KeyID())]
 	return sealed
 }
 
@@ -70,7 +70,7 @@ func (p writeOnly) keeps(c store.Credential) bool {
 // was confirmed and lost, is no new beginning for the graces of this package:
 // the reader's last use tells whether anybody read what was there.
 func (w *world) fill(p *place, c store.Credential) {
-	p.owner, p.newSecret = user.String(), ""
+	p.owner, p.newSecret = robot().String(), ""
 	if p.held.Equal(c) {
 		p.drifted = false
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/keyrotator/keyrotator/rotator"
@@ -42,6 +43,10 @@ const (
 // after it. A rotation that does not end by itself is a violation, unless no
 // store can be read back: then a person may be asked whose a key is.
 func RunPoints(ctx context.Context, shape string, points ...Point) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	ctx = context.WithoutCancel(ctx)
 	h, err := beginPoints(ctx, shape)
 	if err != nil {
 		return Result{}, err
@@ -55,16 +60,16 @@ func RunPoints(ctx context.Context, shape string, points ...Point) (Result, erro
 		}
 	}()
 	// A second fault may hold things up once more.
-	h.until(began.Add(pointsEnd+time.Duration(max(0, len(points)-1))*staleFor), nil)
-	row, err := h.ledger.Row(ctx, user)
+	h.until(ctx, began().Add(pointsEnd+time.Duration(max(0, len(points)-1))*staleFor), nil)
+	row, err := h.ledger.Row(ctx, robot())
 	if err != nil {
 		return Result{}, err
 	}
 	if err := h.ledger.Verify(ctx); err != nil {
-		h.violated("%v", err)
+		h.violatedf("%v", err)
 	}
 	if len(h.tally.Violations) == 0 && !h.rotated(row.Progress) && !(shape == "blind" && advised(row.Progress.Halt)) {
-		h.violated("I6: the rotation has not ended: %s, %s %s", row.Progress.Phase, row.Waiting, row.Detail)
+		h.violatedf("I6: the rotation has not ended: %s, %s %s", row.Progress.Phase, row.Waiting, row.Detail)
 	}
 	return *h.tally, nil
 }
@@ -79,14 +84,14 @@ func advised(halt *rotator.Halt) bool {
 	if halt == nil {
 		return false
 	}
-	_, ok := rotator.Advise(halt.Reason, user)
+	_, ok := rotator.Advise(halt.Reason, robot())
 	return ok
 }
 
 func beginPoints(ctx context.Context, shape string) (*history, error) {
-	d := newDraw(rand.New(rand.NewPCG(1, 1)), 1)
+	d := newDraw(seeded(rand.NewPCG(1, 1)), 1)
 	for seed := uint64(1); d.policy.Name != "short"; seed++ {
-		d = newDraw(rand.New(rand.NewPCG(seed, 1)), seed)
+		d = newDraw(seeded(rand.NewPCG(seed, 1)), seed)
 	}
 	d.replicas, d.unknown, d.events, d.useLag, d.attempts = 2, 0, nil, 0, true
 	d.policy.Jitter, d.policy.MaxAge = 0, 24*time.Hour
@@ -102,19 +107,16 @@ func beginPoints(ctx context.Context, shape string) (*history, error) {
 	default:
 		return nil, fmt.Errorf("%q is no shape", shape)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	h := &history{rng: rand.New(rand.NewPCG(1, 2)), tally: newResult(0), script: map[int]fault{}}
-	h.world = &world{now: began, draw: d, places: d.places, tally: h.tally, violated: h.violated}
+	h := &history{rng: seeded(rand.NewPCG(1, 2)), tally: newResult(0), script: map[int]fault{}}
+	h.world = &world{now: began(), draw: d, places: d.places, tally: h.tally, violatedf: h.violatedf}
 	old := h.world.newKey(d.policy.MaxAge)
 	for i := range h.world.places {
 		p := &h.world.places[i]
-		p.held, p.reader, p.since, p.read = old, old, began, began
+		p.held, p.reader, p.since, p.read = old, old, began(), began()
 	}
 	h.ledger = &ledger{books: journal.NewMemory(), stale: true}
 	for n := range d.replicas {
-		h.replicas = append(h.replicas, newReplica(h, n))
+		h.replicas = append(h.replicas, newReplica(ctx, h, n))
 	}
 	h.world.settle()
 	return h, nil
@@ -126,18 +128,14 @@ func (h *history) scripted(faults []fault) fault {
 	if f == faultNone {
 		return faultNone
 	}
-	for _, possible := range faults {
-		if f == possible {
-			h.tally.Faults[string(f)]++
-			return f
+	if !slices.Contains(faults, f) {
+		switch f {
+		case faultLost:
+			f = faultUnsent
+		case faultLate:
+			f = faultPause
+		default:
 		}
-	}
-	switch f {
-	case faultLost:
-		f = faultUnsent
-	case faultLate:
-		f = faultPause
-	default:
 	}
 	h.tally.Faults[string(f)]++
 	return f

@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"context"
 	"runtime"
 	"sync"
 	"testing"
@@ -12,7 +11,7 @@ import (
 func TestEveryCrashPointOfARotationIsSafe(t *testing.T) {
 	for _, shape := range Shapes() {
 		t.Run(shape, func(t *testing.T) {
-			clean, err := RunPoints(context.Background(), shape)
+			clean, err := RunPoints(t.Context(), shape)
 			if err != nil || len(clean.Violations) > 0 {
 				t.Fatalf("without faults: %v, %v", clean.Violations, err)
 			}
@@ -29,7 +28,7 @@ func TestEveryCrashPointOfARotationIsSafe(t *testing.T) {
 			for range runtime.GOMAXPROCS(0) {
 				group.Go(func() {
 					for p := range next {
-						r, err := RunPoints(context.Background(), shape, p)
+						r, err := RunPoints(t.Context(), shape, p)
 						mu.Lock()
 						if err != nil || len(r.Violations) > 0 {
 							t.Errorf("%s: %v, %v", p, r.Violations, err)

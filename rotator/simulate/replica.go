@@ -37,9 +37,9 @@ type replica struct {
 // stopped is the panic that ends a replica for good.
 type stopped struct{}
 
-func newReplica(h *history, number int) *replica {
+func newReplica(ctx context.Context, h *history, number int) *replica {
 	r := &replica{history: h, number: number, wake: h.world.now, source: rand.NewPCG(h.seed, uint64(number))}
-	r.rng = rand.New(r.source)
+	r.rng = seeded(r.source)
 	r.resume, r.stop = iter.Pull(func(yield func(struct{}) bool) {
 		r.yield = yield
 		defer func() {
@@ -50,8 +50,8 @@ func newReplica(h *history, number int) *replica {
 			}
 		}()
 		for {
-			r.live()
-			h.tell("replica %d is dead", r.number)
+			r.live(ctx)
+			h.tellf("replica %d is dead", r.number)
 			r.sleep(between(r.rng, time.Second, 10*time.Minute))
 		}
 	})
@@ -70,7 +70,7 @@ func (r *replica) sleep(d time.Duration) {
 }
 
 // live is one life of the process, until it crashes.
-func (r *replica) live() {
+func (r *replica) live(ctx context.Context) {
 	defer func() {
 		r.stepping, r.idle = false, false
 		if p := recover(); p != nil {
@@ -89,16 +89,16 @@ func (r *replica) live() {
 	if err != nil {
 		panic(err) // the options are constant
 	}
-	h.enrol(r.local())
+	h.enrol(ctx, r.local())
 	swept := h.world.now
 	for {
 		look := h.world.now.Sub(swept) >= h.world.draw.sweep
-		users, next, err := h.ledger.Due(context.Background(), r.local(), 1)
+		users, next, err := h.ledger.Due(ctx, r.local(), 1)
 		if err != nil {
 			panic(err) // the journal itself does not fail
 		}
 		if look {
-			swept, users = h.world.now, []rotator.User{user}
+			swept, users = h.world.now, []rotator.User{robot()}
 		}
 		if len(users) == 0 {
 			rest := h.world.draw.sweep - h.world.now.Sub(swept)
@@ -110,14 +110,14 @@ func (r *replica) live() {
 			r.idle = false
 			continue
 		}
-		r.step(core, look)
+		r.step(ctx, core, look)
 	}
 }
 
-func (r *replica) step(core *rotator.Rotator, look bool) {
+func (r *replica) step(ctx context.Context, core *rotator.Rotator, look bool) {
 	h := r.history
 	r.stepping, r.intent, r.intentKey = true, "", ""
-	decision, err := core.Step(context.Background(), user, look)
+	decision, err := core.Step(ctx, robot(), look)
 	r.stepping = false
 	h.tally.Steps++
 	switch {
@@ -133,7 +133,7 @@ func (r *replica) step(core *rotator.Rotator, look bool) {
 // fleet is the configuration of the one user.
 func (r *replica) fleet() *rotator.Fleet {
 	w := r.history.world
-	target := rotator.Target{User: user, Policy: w.draw.policy, Keyring: iam{r}, Witness: iam{r}}
+	target := rotator.Target{User: robot(), Policy: w.draw.policy, Keyring: iam{r}, Witness: iam{r}}
 	for i, p := range w.places {
 		c := rotator.Consumer{Store: writeOnly{r, i}, Required: true, Record: p.record, Refreshes: p.declared}
 		if p.readable {
@@ -141,7 +141,7 @@ func (r *replica) fleet() *rotator.Fleet {
 		}
 		target.Consumers = append(target.Consumers, c)
 	}
-	return &rotator.Fleet{Targets: map[rotator.User]rotator.Target{user: target}}
+	return &rotator.Fleet{Targets: map[rotator.User]rotator.Target{robot(): target}}
 }
 
 // wrote remembers the intent of a save.
@@ -156,6 +156,6 @@ func (r *replica) wrote(change rotator.Change) {
 // checkIntent is I4: the journal knew of the effect before it happens.
 func (r *replica) checkIntent(verb rotator.Verb, id rotator.KeyID) {
 	if r.intent != verb || r.intentKey != id {
-		r.history.violated("I4: %s %s without its intent in the journal", verb, id)
+		r.history.violatedf("I4: %s %s without its intent in the journal", verb, id)
 	}
 }

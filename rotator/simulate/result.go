@@ -60,11 +60,15 @@ func newResult(seed uint64) *Result {
 
 // Run lives through the history of one seed.
 func Run(ctx context.Context, seed uint64, options Options) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	ctx = context.WithoutCancel(ctx) // a history is lived through
 	h, err := begin(ctx, options, seed)
 	if err != nil {
 		return Result{}, err
 	}
-	h.run()
+	h.run(ctx)
 	return *h.tally, nil
 }
 

@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"runtime"
@@ -26,7 +25,7 @@ func many(t *testing.T, seeds []uint64) Result {
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() {
 			for seed := range next {
-				r, err := Run(context.Background(), seed, Options{})
+				r, err := Run(t.Context(), seed, Options{})
 				mu.Lock()
 				if err != nil {
 					t.Error(err)
@@ -75,7 +74,7 @@ func TestTheCorpusBreaksNobodyAnyMore(t *testing.T) {
 	}
 	for _, c := range corpus {
 		for _, only := range []*Faults{c.Only, nil} { // and the whole history
-			r, err := Run(context.Background(), c.Seed, Options{Only: only})
+			r, err := Run(t.Context(), c.Seed, Options{Only: only})
 			if err != nil || len(r.Violations) > 0 {
 				t.Errorf("seed %d, %s: %q, %v", c.Seed, c.Why, r.Violations, err)
 			}
@@ -89,7 +88,7 @@ func TestTheCorpusBreaksNobodyAnyMore(t *testing.T) {
 func TestASeedIsOneHistory(t *testing.T) {
 	var stories [2][]string
 	for i := range stories {
-		_, err := Run(context.Background(), 7, Options{Story: func(line string) { stories[i] = append(stories[i], line) }})
+		_, err := Run(t.Context(), 7, Options{Story: func(line string) { stories[i] = append(stories[i], line) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,18 +99,76 @@ func TestASeedIsOneHistory(t *testing.T) {
 }
 
 func TestAFaultThatIsLeftOutDoesNotStrike(t *testing.T) {
-	whole, err := Run(context.Background(), 7, Options{})
+	whole, err := Run(t.Context(), 7, Options{})
 	struck := whole.Struck
 	if err != nil || len(struck.Boundaries) < 2 || len(struck.Events) < 2 {
 		t.Fatalf("%v struck, %v", struck, err)
 	}
 	only := Faults{Boundaries: struck.Boundaries[1:], Events: struck.Events[1:]}
-	r, err := Run(context.Background(), 7, Options{Only: &only})
+	r, err := Run(t.Context(), 7, Options{Only: &only})
 	if err != nil || slices.Contains(r.Struck.Boundaries, struck.Boundaries[0]) || slices.Contains(r.Struck.Events, struck.Events[0]) {
 		t.Errorf("%v struck of %v, %v", r.Struck, struck, err)
 	}
 	if len(r.Struck.Boundaries) == 0 || len(r.Struck.Events) == 0 {
 		t.Errorf("the others did not strike either: %v", r.Struck)
+	}
+}
+
+// scene is a world with an old key in one store and a new key in none.
+func scene() (h *history, old *key, next store.Credential) {
+	h = &history{tally: newResult(0), world: &world{now: began()}}
+	h.world.tally, h.world.violatedf = h.tally, h.violatedf
+	h.world.draw.policy = rotator.Policy{Overlap: time.Hour, Quiet: time.Hour, Trial: time.Hour}
+	first := h.world.newKey(day)
+	h.world.places = []place{{name: "a", held: first, reader: first, refreshes: time.Hour, read: began()}}
+	h.world.settle()
+	return h, h.world.keys[0], h.world.newKey(0)
+}
+
+func TestADriftThatIsTakenBackBlamesNobody(t *testing.T) {
+	h, old, next := scene()
+	w, p := h.world, &h.world.places[0]
+	w.fill(p, next)
+	w.advance(w.now.Add(day)) // every grace is over
+	w.putBack(p)
+	if !p.drifted || p.held.KeyID() != string(old.id) {
+		t.Fatalf("drifted %v, the store holds %s", p.drifted, p.held.KeyID())
+	}
+	w.putBack(p)
+	w.checkCut(old)
+	if p.drifted || !p.held.Equal(next) || len(h.tally.Violations) > 0 {
+		t.Errorf("drifted %v, the store holds %s, violations %q", p.drifted, p.held.KeyID(), h.tally.Violations)
+	}
+}
+
+func TestALastUseIsToldLateAndInQuartersOfAnHour(t *testing.T) {
+	h, old, next := scene()
+	w := h.world
+	w.draw.useLag = 2 * time.Hour
+	w.fill(&w.places[0], next)
+	w.advance(began().Add(10*time.Hour + 7*time.Minute)) // the reader had the old key for an hour
+	if got := w.lastUse(old); !got.Equal(began().Add(time.Hour)) {
+		t.Errorf("old key: last use %s, want one hour after the beginning", got)
+	}
+	if got := w.lastUse(w.keys[1]); !got.Equal(began().Add(8 * time.Hour)) {
+		t.Errorf("new key: last use %s, want two hours ago", got)
+	}
+}
+
+func TestWhoIsUnknownIsCounted(t *testing.T) {
+	h, old, _ := scene()
+	w := h.world
+	w.draw.unknown = day
+	w.settle()
+	w.advance(began().Add(time.Hour))
+	if got := w.lastUse(old); !got.Equal(w.now) {
+		t.Errorf("the last use is %s", got)
+	}
+	old.status = rotator.Inactive
+	w.places[0].undeclared = true
+	w.settle()
+	if h.tally.Unknown != 1 || h.tally.Undeclared == 0 || len(h.tally.Violations) > 0 {
+		t.Errorf("%d and %d sign-ins failed, violations %q", h.tally.Unknown, h.tally.Undeclared, h.tally.Violations)
 	}
 }
 
@@ -146,13 +203,8 @@ func TestEveryCheckCanFail(t *testing.T) {
 		"a consumer is shut out":          {func(w *world, old *key, _ store.Credential) { old.status = rotator.Inactive; w.settle() }, "I1: the consumer of a"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := &history{tally: newResult(0), world: &world{now: began}}
-			h.world.tally, h.world.violated = h.tally, h.violated
-			h.world.draw.policy = rotator.Policy{Overlap: time.Hour, Quiet: time.Hour, Trial: time.Hour}
-			old := h.world.newKey(day)
-			h.world.places = []place{{name: "a", held: old, reader: old, refreshes: time.Hour, read: began}}
-			next := h.world.newKey(0)
-			c.breaks(h.world, h.world.keys[0], next)
+			h, old, next := scene()
+			c.breaks(h.world, old, next)
 			if !slices.ContainsFunc(h.tally.Violations, func(v string) bool { return strings.Contains(v, c.want) }) {
 				t.Errorf("violations = %q, want %q", h.tally.Violations, c.want)
 			}

@@ -9,7 +9,8 @@ import (
 	"github.com/keyrotator/keyrotator/store"
 )
 
-var user = rotator.User{Account: "acct", Name: "robot"}
+// robot is the one user.
+func robot() rotator.User { return rotator.User{Account: "acct", Name: "robot"} }
 
 // firstKey is the key that the user has at the beginning.
 const firstKey rotator.KeyID = "AKIA0001"
@@ -65,16 +66,16 @@ type listing struct {
 
 // world is everything outside the program.
 type world struct {
-	now      time.Time
-	draw     draw
-	serial   int
-	keys     []*key
-	places   []place
-	lists    []listing
-	tally    *Result
-	stranger usage // of the consumer that nobody knows
-	bereft   bool  // the custody was lost, or put back
-	violated func(format string, args ...any)
+	now       time.Time
+	draw      draw
+	serial    int
+	keys      []*key
+	places    []place
+	lists     []listing
+	tally     *Result
+	stranger  usage // of the consumer that nobody knows
+	bereft    bool  // the custody was lost, or put back
+	violatedf func(format string, args ...any)
 }
 
 func (w *world) newKey(age time.Duration) store.Credential {
@@ -139,7 +140,7 @@ func (w *world) advance(to time.Time) {
 	for i := range w.places {
 		w.pass(&w.places[i], to)
 	}
-	if last := began.Add(w.draw.unknown); w.stranger.key != nil && to.After(last) {
+	if last := began().Add(w.draw.unknown); w.stranger.key != nil && to.After(last) {
 		w.stranger.turn(nil, last)
 	}
 	w.now = to
@@ -154,7 +155,7 @@ func (w *world) pass(p *place, to time.Time) {
 	first := p.read.Add(p.refreshes)
 	w.reads(p, first)
 	w.signIn(p, first)
-	p.read = p.read.Add(to.Sub(p.read) / p.refreshes * p.refreshes)
+	p.read = p.read.Add(to.Sub(p.read).Truncate(p.refreshes))
 }
 
 // settle has every consumer sign in after something changed; those that read
@@ -175,7 +176,7 @@ func (w *world) settle() {
 // unknownUses has the consumer that nobody knows use the first key.
 func (w *world) unknownUses() {
 	k := w.key(firstKey)
-	uses := k != nil && !w.now.After(began.Add(w.draw.unknown))
+	uses := k != nil && !w.now.After(began().Add(w.draw.unknown))
 	if uses && k.status != rotator.Active {
 		w.tally.Unknown++
 		uses = w.draw.attempts
@@ -205,7 +206,7 @@ func (w *world) signIn(p *place, at time.Time) {
 	case p.misread:
 		w.tally.ByHand++
 	default:
-		w.violated("I1: the consumer of %s does not sign in with %s", p.name, p.reader.KeyID())
+		w.violatedf("I1: the consumer of %s does not sign in with %s", p.name, p.reader.KeyID())
 	}
 	refused := p.reader
 	w.reads(p, at)
