@@ -25,6 +25,7 @@ test)
     need awscli test -x /usr/bin/aws
     need python3-boto3 /usr/bin/python3 -c 'import boto3'
     need postgresql sh -c 'test -x /usr/lib/postgresql/*/bin/initdb'
+    need libfaketime sh -c 'test -e /usr/lib/*/faketime/libfaketime.so.1' # moves PostgreSQL's clock
     need prometheus test -x /usr/bin/promtool
     need 'gcc libc6-dev' command -v gcc # the race detector links with it
     ;;

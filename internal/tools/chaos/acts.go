@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,16 +26,27 @@ const (
 	progress = 100
 )
 
-// live has acts, of which the first two kill, happen at random moments until there were enough kills, then
-// waits for everybody to reach rest, and tells what happened.
+// live has acts, of which the first two kill, happen at random moments until there
+// were enough kills, then waits for everybody to reach rest, and tells what happened.
 func (w *world) live(p plan, acts []act) error {
+	done := w.disturb(p, acts)
+	w.aws.ClearFaults()
+	w.awaitRest(p.cycles)
+	interrupted := w.ctx.Err()
+	err := w.stop()
+	w.summary(p, acts, done)
+	return errors.Join(err, interrupted)
+}
+
+// disturb does every act once, then others by chance, and counts them by name.
+func (w *world) disturb(p plan, acts []act) (done map[string]int) {
 	total := 0
 	for _, a := range acts {
 		total += a.weight
 	}
-	done := map[string]int{}
-	// Every act once, then by chance.
-	for i := 0; (done[acts[0].name]+done[acts[1].name] < p.kills || i < len(acts)) && w.ctx.Err() == nil && !w.failed(); i++ {
+	done = map[string]int{}
+	enough := func() bool { return done[acts[0].name]+done[acts[1].name] >= p.kills }
+	for i := 0; (!enough() || i < len(acts)) && w.ctx.Err() == nil && w.wrong.number() == 0; i++ {
 		a := acts[min(i, len(acts)-1)]
 		if i >= len(acts) {
 			n := w.rng.IntN(total)
@@ -44,79 +56,56 @@ func (w *world) live(p plan, acts []act) error {
 		a.do()
 		done[a.name]++
 		if i%progress == progress-1 {
-			rotated, _, _ := w.ledger.sums()
-			w.out.linef("%d acts, %d rotations begun, %d sign-ins", i+1, rotated, w.signIns.Load())
+			w.out.linef("%d acts, %d rotations begun, %d sign-ins", i+1, w.ledger.sums().rotated, w.signIns.Load())
 		}
 	}
-	w.aws.ClearFaults()
-	w.awaitRest()
-	interrupted := w.ctx.Err()
-	err := w.stop()
-	w.summary(acts, done, err)
-	if err == nil {
-		err = interrupted
-	}
-	return err
+	return done
 }
 
-// awaitRest waits until every user has gone through a whole cycle.
-func (w *world) awaitRest() {
+// awaitRest waits until every user has ended so many cycles more.
+func (w *world) awaitRest(cycles int) {
 	ctx, cancel := context.WithTimeout(w.ctx, rest)
 	defer cancel()
 	began := time.Now()
-	before := w.ledger.numbers()
-	for !w.failed() {
-		behind := w.ledger.rested(before)
+	before := w.ledger.closed()
+	for w.wrong.number() == 0 && w.ctx.Err() == nil {
+		behind := w.ledger.rested(before, cycles)
 		if behind == nil {
-			w.out.linef("without faults every user went a whole cycle in %s", time.Since(began).Round(100*time.Millisecond))
+			w.out.linef("without faults every user ended %d cycles within %s", cycles, time.Since(began).Round(100*time.Millisecond))
 			return
 		}
 		if ctx.Err() != nil {
-			w.failf("the faults have stopped, and not everybody goes on: %w", behind)
+			w.wrong.addf(stuck, "the faults have stopped, and not everybody goes on: %w", behind)
 			return
 		}
 		wait(ctx, 200*time.Millisecond)
 	}
 }
 
-func (w *world) summary(acts []act, done map[string]int, err error) {
-	var what []string
+// summary tells what was done and what came of it; the last line has it all.
+func (w *world) summary(p plan, acts []act, done map[string]int) {
+	for _, r := range w.replicas {
+		w.out.linef("%s", r)
+	}
+	sums := w.ledger.sums()
+	w.out.linef("%d users: %d history entries, %d changing calls, %d lost keys recognised; the journal was out of reach of %d reads",
+		len(w.users), sums.entries, w.front.changes, sums.orphans, w.ledger.misses)
+	w.out.linef("%d of the sign-ins were accepted, %d hit by a fault meant for the program; %d were refused to a consumer that this machine let read too late",
+		w.accepted.Load(), w.signIns.Load()-w.accepted.Load()-w.late.Load(), w.late.Load())
+	w.out.linef("a person decided %d times on keys that a restored journal had never heard of, and closed the breaker %d times", w.ledger.decided, w.ledger.resumed)
+	w.out.linef("limits %s: from a death in a call to the next call for the user in hand: %s", p.limits, w.wake)
+	what := make([]string, 0, len(acts))
 	for _, a := range acts {
 		what = append(what, fmt.Sprintf("%d × %s", done[a.name], a.name))
 	}
-	for _, r := range w.replicas {
-		what = append(what, r.String())
-	}
-	rotated, orphans, entries := w.ledger.sums()
-	w.out.linef("seed %d: %s", w.out.seed, strings.Join(what, ", "))
-	w.out.linef("%d users: %d rotations, %d lost keys recognised, %d history entries, %d changing calls; the journal was out of reach of %d reads",
-		len(w.users), rotated, orphans, entries, w.front.changes, w.ledger.misses)
-	w.out.linef("%d sign-ins, %d of them with a key held longer than declared and refused", w.signIns.Load(), w.late.Load())
-	if w.ledger.restored > 0 {
-		w.out.linef("%d restores; a person decided %d times on keys that the older journal had never heard of", w.ledger.restored, w.ledger.decided)
-	}
-	for _, line := range w.front.wake.lines() {
-		w.out.linef("%s", line)
-	}
-	anomalies := len(w.errs)
-	if err != nil && anomalies == 0 {
-		anomalies = 1
-	}
-	w.out.linef("%d anomalies", anomalies)
+	w.out.linef("%s, seed %d: %s (%d hit); %d rotations, %d sign-ins; %s: %d anomalies", p.name, w.out.seed, strings.Join(what, ", "),
+		w.struck, sums.rotated, w.signIns.Load(), w.wrong, w.wrong.number())
 }
 
 // kill ends a random replica.
 func (w *world) kill() { w.any().kill() }
 
 func (w *world) any() *replica { return w.replicas[w.rng.IntN(len(w.replicas))] }
-
-// freeze stops a random replica for a while, longer than its lease at times.
-func (w *world) freeze() {
-	r := w.any()
-	r.freeze()
-	wait(w.ctx, w.between(500*time.Millisecond, 4*time.Second))
-	r.thaw()
-}
 
 func (w *world) between(from, to time.Duration) time.Duration {
 	return from + time.Duration(w.rng.Int64N(int64(to-from)))

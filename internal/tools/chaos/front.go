@@ -18,8 +18,8 @@ import (
 // changes which user, for how long, and every secret that leaves AWS.
 type front struct {
 	aws   *awsemu.Server
-	fail  func(format string, args ...any)
-	wake  wake
+	fail  failing
+	wake  *wake
 	names map[string]string // who signs, by key id; not changed while serving
 
 	mu      sync.Mutex
@@ -30,9 +30,9 @@ type front struct {
 	shared  map[string]map[string]bool // the replicas that changed a user, by the user's name
 }
 
-func newFront(aws *awsemu.Server, fail func(string, ...any)) *front {
+func newFront(aws *awsemu.Server, wake *wake, fail failing) *front {
 	return &front{
-		aws: aws, fail: fail, names: map[string]string{}, flying: map[string]string{},
+		aws: aws, fail: fail, wake: wake, names: map[string]string{}, flying: map[string]string{},
 		secrets: map[string]bool{}, calls: map[string]int{}, shared: map[string]map[string]bool{},
 	}
 }
@@ -51,15 +51,16 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	operation, user := read(r, body)
 	who := "nobody"
-	if m := signer.FindStringSubmatch(r.Header.Get("Authorization")); m != nil && f.names[m[1]] != "" {
+	if m := signer.FindStringSubmatch(r.Header.Get("Authorization")); len(m) == 2 && f.names[m[1]] != "" {
 		who = f.names[m[1]]
 	}
 	f.mu.Lock()
 	f.calls[operation]++
 	f.mu.Unlock()
 	f.wake.seen(user)
-	if changing[operation] {
-		defer f.change(who, operation, user)()
+	if changing(operation) {
+		done := f.change(who, operation, user)
+		defer done()
 	}
 	if operation != "CreateAccessKey" {
 		f.aws.ServeHTTP(w, r)
@@ -72,10 +73,14 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// changing are the calls with an effect that the program makes for a user.
-var changing = map[string]bool{
-	"CreateAccessKey": true, "UpdateAccessKey": true, "DeleteAccessKey": true,
-	"PutSecretValue": true, "UpdateSecretVersionStage": true,
+// changing tells the calls with an effect that the program makes for a user.
+func changing(operation string) bool {
+	switch operation {
+	case "CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey", "PutSecretValue", "UpdateSecretVersionStage":
+		return true
+	default:
+		return false
+	}
 }
 
 // read finds out what a call asks for and for whom; a user's secret has the
@@ -84,7 +89,7 @@ func read(r *http.Request, body []byte) (operation, user string) {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		_, operation, _ = strings.Cut(target, ".")
 		var of struct {
-			SecretID string `json:"SecretId"`
+			SecretID string `json:"SecretId"` //nolint:tagliatelle // the name that Secrets Manager reads
 		}
 		if json.Unmarshal(body, &of) != nil {
 			return operation, ""
@@ -105,7 +110,7 @@ func (f *front) change(who, operation, user string) (done func()) {
 	defer f.mu.Unlock()
 	f.changes++
 	if other := f.flying[user]; other != "" {
-		f.fail("%s sends %s for %s while %s is under way", who, operation, user, other)
+		f.fail(doubleRotation, "%s sends %s for %s while %s is under way", who, operation, user, other)
 	}
 	f.flying[user] = who + "'s " + operation
 	if f.shared[user] == nil {

@@ -20,19 +20,29 @@ import (
 	"time"
 )
 
+// program is what is run.
+const program = "github.com/keyrotator/keyrotator/cmd/keyrotator"
+
 // scenario is one kind of history.
 type scenario struct {
-	name string
-	run  func(ctx context.Context, p plan) error
+	name   string
+	limits string // of every replica, unless others are asked for
+	run    func(ctx context.Context, p plan) error
 }
 
 func scenarios() []scenario {
-	return []scenario{{"sqlite", runSQLite}, {"postgres", runPostgres}, {"share", runShare}}
+	return []scenario{
+		{"sqlite", limits, runSQLite}, {"postgres", limits, runPostgres},
+		{"failover", limits, runFailover}, {"share", shareLimits, runShare},
+	}
 }
 
 // plan is what a run is asked for.
 type plan struct {
+	name    string
 	kills   int
+	cycles  int    // that every user ends when the faults have stopped
+	limits  string // of every replica, as they are configured
 	program string
 	dir     string
 	out     *report
@@ -49,41 +59,42 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	var names []string
-	for _, s := range scenarios() {
+	all := scenarios()
+	names := make([]string, 0, len(all))
+	for _, s := range all {
 		names = append(names, s.name)
 	}
-	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
-	kills := flags.Int("kills", 20, "how many times a process is killed")
-	seed := flags.Uint64("seed", 1, "what chance is drawn from")
-	keep := flags.Bool("keep", false, "leave the folder with configuration and logs behind")
-	tags := flags.String("tags", "", "build tags of the program, such as planted")
-	if len(args) == 0 || !slices.ContainsFunc(names, func(n string) bool { return n == args[0] }) {
+	if len(args) == 0 || !slices.Contains(names, args[0]) {
 		return fmt.Errorf("usage: chaos %s [flags]", strings.Join(names, "|"))
 	}
+	s := all[slices.Index(names, args[0])]
+	p := plan{name: s.name, limits: s.limits, out: &report{began: time.Now(), out: os.Stdout}}
+	flags := flag.NewFlagSet("chaos "+s.name, flag.ContinueOnError)
+	flags.IntVar(&p.kills, "kills", 20, "how many times a process is killed")
+	flags.IntVar(&p.cycles, "cycles", 2, "how many cycles every user ends when the faults have stopped")
+	flags.StringVar(&p.limits, "limits", s.limits, "the limits of every replica")
+	flags.Uint64Var(&p.out.seed, "seed", 1, "what chance is drawn from")
+	keep := flags.Bool("keep", false, "leave the folder with configuration and logs behind")
+	tags := flags.String("tags", "", "build tags of the program, such as planted")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "keyrotator-chaos-")
-	if err != nil {
+	var err error
+	if p.dir, err = os.MkdirTemp("", "keyrotator-chaos-"); err != nil {
 		return err
 	}
 	if *keep {
-		fmt.Fprintln(os.Stderr, "everything is in", dir)
+		fmt.Fprintln(os.Stderr, "everything is in", p.dir)
 	} else {
-		defer os.RemoveAll(dir)
+		defer os.RemoveAll(p.dir)
 	}
-	p := plan{
-		kills: *kills, dir: dir, program: filepath.Join(dir, "keyrotator"),
-		out: &report{seed: *seed, began: time.Now(), out: os.Stdout},
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-tags", *tags, "-o", p.program, "github.com/keyrotator/keyrotator/cmd/keyrotator")
+	p.program = filepath.Join(p.dir, "keyrotator")
+	build := exec.CommandContext(ctx, "go", "build", "-tags", *tags, "-o", p.program, program) //nolint:gosec // tags are of who runs this
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the program: %w\n%s", err, text)
 	}
-	i := slices.Index(names, args[0])
-	if err := scenarios()[i].run(ctx, p); err != nil {
-		return fmt.Errorf("%s with seed %d is broken: %w", args[0], *seed, err)
+	if err := s.run(ctx, p); err != nil {
+		return fmt.Errorf("%s with seed %d is broken: %w", s.name, p.out.seed, err)
 	}
 	return nil
 }

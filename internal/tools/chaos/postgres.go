@@ -20,9 +20,9 @@ const (
 	// lease and margin are short, so that a death is got over in seconds.
 	lease  = 3 * time.Second
 	margin = 2 * time.Second
-	// sharedLimits are the limits of every replica.
-	sharedLimits = "{call_timeout: 1s, shutdown: 1s, lease: 3s, takeover_margin: 2s}"
-	database     = "keyrotator"
+	// limits are the limits of every replica, as they are configured.
+	limits   = "{call_timeout: 1s, shutdown: 1s, lease: 3s, takeover_margin: 2s}"
+	database = "keyrotator"
 )
 
 // cluster is a world whose replicas share a journal in PostgreSQL, each by a
@@ -38,7 +38,7 @@ type cluster struct {
 
 // runPostgres is three replicas on PostgreSQL.
 func runPostgres(ctx context.Context, p plan) (err error) {
-	c, err := newCluster(ctx, p, size{users: 8, replicas: 3, limits: sharedLimits, policy: policy}, awsemu.Options{LastUsedGranularity: -1, Seed: p.out.seed})
+	c, err := newCluster(ctx, p, size{users: 8, replicas: 3, policy: policy}, emulator(p))
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func runPostgres(ctx context.Context, p plan) (err error) {
 	return c.live(p, []act{
 		{"kill -9", 14, c.kill},
 		{"kill -9 in a call", 14, c.strike},
-		{"SIGSTOP", 3, c.freezeLong},
+		{"SIGSTOP beyond lease and margin", 3, func() { c.freeze(lease+margin, lease+margin+3*time.Second) }},
 		{"rolling restart", 1, c.roll},
 		{"database crash", 2, c.crash},
 		{"older backup", 1, c.restore},
@@ -64,7 +64,7 @@ func runPostgres(ctx context.Context, p plan) (err error) {
 // size is what a cluster is made of.
 type size struct {
 	users, replicas int
-	limits, policy  string
+	policy          string
 }
 
 // newCluster makes users and replicas and starts the server.
@@ -107,7 +107,7 @@ func newCluster(ctx context.Context, p plan, n size, o awsemu.Options) (c *clust
 		}
 		c.proxies = append(c.proxies, between)
 		dsn := strings.Replace(c.server.DSN(database), c.server.Address(), between.Address(), 1)
-		config, err := c.configure(fmt.Sprintf("keyrotator-%d", i+1), dsn, n.limits, n.policy, text)
+		config, err := c.configure(fmt.Sprintf("keyrotator-%d", i+1), dsn, p.limits, n.policy, text)
 		if err != nil {
 			return c, err
 		}
@@ -137,15 +137,6 @@ func (c *cluster) close() error {
 	return errors.Join(append(errs, c.server.Close())...)
 }
 
-// freezeLong stops a replica for longer than its lease and the margin, so that
-// another takes its user over before it goes on.
-func (c *cluster) freezeLong() {
-	r := c.any()
-	r.freeze()
-	wait(c.ctx, c.between(lease+margin, lease+margin+3*time.Second))
-	r.thaw()
-}
-
 // roll restarts every replica in good order, one after the other.
 func (c *cluster) roll() {
 	ctx, cancel := context.WithTimeout(c.ctx, time.Minute)
@@ -161,7 +152,7 @@ func (c *cluster) roll() {
 func (c *cluster) down(what string, f func() error) {
 	c.troubled.Add(1)
 	if err := f(); err != nil && c.ctx.Err() == nil {
-		c.failf("%s: %w", what, err)
+		c.wrong.addf(brokenHarness, "%s: %w", what, err)
 	}
 	c.background.Go(func() {
 		wait(c.ctx, 5*time.Second)
@@ -187,7 +178,7 @@ func (c *cluster) restore() {
 		})
 	})
 	if err := c.backup(); err != nil && c.ctx.Err() == nil {
-		c.failf("back the database up: %w", err)
+		c.wrong.addf(brokenHarness, "back the database up: %w", err)
 	}
 }
 
@@ -226,16 +217,25 @@ func (c *cluster) cut() {
 
 // shiftDatabase moves PostgreSQL's clock by hours for a while.
 func (c *cluster) shiftDatabase() {
-	hours := c.between(time.Hour, 5*time.Hour)
+	by := c.between(time.Hour, 5*time.Hour).Truncate(time.Second)
 	if c.rng.IntN(2) == 0 {
-		hours = -hours
+		by = -by
 	}
-	set := func(text string) {
-		if err := os.WriteFile(c.clock, []byte(text+"\n"), 0o644); err != nil { //nolint:gosec // as where it is made
-			c.failf("move the database's clock: %w", err)
-		}
+	if err := c.setClock(by); err != nil && c.ctx.Err() == nil {
+		c.wrong.addf(brokenHarness, "move the database's clock: %w", err)
 	}
-	set(fmt.Sprintf("%+d", int(hours.Seconds())))
 	wait(c.ctx, c.between(2*time.Second, 8*time.Second))
-	set("+0")
+	if err := c.setClock(0); err != nil && c.ctx.Err() == nil {
+		c.wrong.addf(brokenHarness, "move the database's clock back: %w", err)
+	}
+}
+
+// setClock moves PostgreSQL's clock and asks it whether it is there.
+func (c *cluster) setClock(by time.Duration) error {
+	if err := os.WriteFile(c.clock, fmt.Appendf(nil, "%+d\n", int(by.Seconds())), 0o644); err != nil { //nolint:gosec // as where it is made
+		return err
+	}
+	want := time.Now().Add(by).Unix()
+	return c.server.SQL(c.ctx, database, fmt.Sprintf(
+		`DO $$ BEGIN ASSERT abs(extract(epoch FROM clock_timestamp()) - %d) < 60, 'the clock stands elsewhere'; END $$`, want))
 }

@@ -20,7 +20,7 @@ type replica struct {
 	args    []string
 	dir     string // where it runs and where its output goes
 	env     []string
-	fail    func(format string, args ...any)
+	fail    failing
 	// mayEnd says whether a process may end by itself at this moment.
 	mayEnd func() bool
 
@@ -37,7 +37,7 @@ func (r *replica) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		dead, err := r.start()
 		if err != nil {
-			r.fail("start %s: %w", r.name, err)
+			r.fail(stuck, "start %s: %w", r.name, err)
 			return
 		}
 		<-dead
@@ -48,7 +48,7 @@ func (r *replica) run(ctx context.Context) {
 			continue
 		}
 		if !r.mayEnd() {
-			r.fail("%s ended by itself: %s; see %s", r.name, r.cmd.ProcessState, r.log())
+			r.fail(stuck, "%s ended by itself: %s; see %s", r.name, r.cmd.ProcessState, r.log())
 		}
 		r.ends++
 		wait(ctx, 200*time.Millisecond)
@@ -95,12 +95,12 @@ func (r *replica) end(ctx context.Context, signal syscall.Signal) {
 		return
 	}
 	if err := cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		r.fail("send %s to %s: %w", signal, r.name, err)
+		r.fail(brokenHarness, "send %s to %s: %w", signal, r.name, err)
 	}
 	select {
 	case <-dead:
 	case <-ctx.Done():
-		r.fail("%s does not end on %s: %w", r.name, signal, ctx.Err())
+		r.fail(stuck, "%s does not end on %s: %w", r.name, signal, ctx.Err())
 		r.kill()
 	}
 }
@@ -117,7 +117,7 @@ func (r *replica) signal(signal syscall.Signal) {
 		return
 	}
 	if err := r.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		r.fail("send %s to %s: %w", signal, r.name, err)
+		r.fail(brokenHarness, "send %s to %s: %w", signal, r.name, err)
 	}
 }
 

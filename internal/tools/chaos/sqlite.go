@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"github.com/keyrotator/keyrotator/rotator/awsemu"
 )
 
 // runSQLite is one daemon on SQLite, on a small file system of its own.
@@ -22,33 +20,42 @@ func runSQLite(ctx context.Context, p plan) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unmount()) }()
-	w, err := newWorld(ctx, p.dir, p.out, awsemu.Options{LastUsedGranularity: -1, Seed: p.out.seed})
+	w, err := newWorldOnSQLite(ctx, p, disk)
 	if err != nil {
 		return err
 	}
-	users, err := w.addUsers(8, disk)
-	if err != nil {
-		return err
-	}
-	dsn := "sqlite://" + filepath.Join(disk, "journal.db")
-	config, err := w.configure("keyrotator", dsn, "{call_timeout: 2s}", policy, users)
-	if err != nil {
-		return err
-	}
-	if err := w.addReplica(p.program, config); err != nil {
-		return err
-	}
-	w.ledger = newLedger(dsn, w)
 	w.start()
 	acts := []act{
 		{"kill -9", 14, w.kill},
 		{"kill -9 in a call", 14, w.strike},
-		{"SIGSTOP", 2, w.freeze},
+		{"SIGSTOP beyond the lease", 2, func() { w.freeze(lease, lease+3*time.Second) }},
 		{"disk full", 2, func() { w.fill(disk) }},
 		{"AWS's clock", 2, w.shift},
 		{"AWS refuses", 4, w.refuse},
 	}
 	return w.live(p, acts)
+}
+
+// newWorldOnSQLite makes users and one replica, all of whose files are in a folder.
+func newWorldOnSQLite(ctx context.Context, p plan, disk string) (*world, error) {
+	w, err := newWorld(ctx, p.dir, p.out, emulator(p))
+	if err != nil {
+		return nil, err
+	}
+	users, err := w.addUsers(8, disk)
+	if err != nil {
+		return nil, err
+	}
+	dsn := "sqlite://" + filepath.Join(disk, "journal.db")
+	config, err := w.configure("keyrotator", dsn, p.limits, policy, users)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.addReplica(p.program, config); err != nil {
+		return nil, err
+	}
+	w.ledger = newLedger(dsn, w)
+	return w, nil
 }
 
 // mount makes a small file system in memory, to be filled. It needs root.
@@ -77,7 +84,7 @@ func (w *world) fill(disk string) {
 	path := filepath.Join(disk, "ballast")
 	defer os.Remove(path)
 	if err := ballast(path, disk, uint64(w.rng.IntN(3))*16<<10); err != nil {
-		w.failf("fill the disk: %w", err)
+		w.wrong.addf(brokenHarness, "fill the disk: %w", err)
 	}
 	wait(w.ctx, time.Duration(w.rng.Int64N(int64(2*time.Second))))
 	if w.rng.IntN(2) == 0 { // it must also start on a full disk, or fail

@@ -7,28 +7,23 @@ import (
 	"time"
 )
 
-// wake measures how long after a replica's death the work goes on: for the user
-// whom it had claimed, and for the next of all others.
+// wake measures how long after a replica's death in a call somebody goes on with
+// the user whom it had in hand.
 type wake struct {
-	mu      sync.Mutex
-	deaths  []*death
-	claimed []time.Duration
-	others  []time.Duration
+	mu     sync.Mutex
+	deaths map[string]time.Time // by the user in hand; nobody has gone on yet
+	took   []time.Duration
+	over   chan struct{} // a token whenever nobody is waited for any more
 }
 
-type death struct {
-	at      time.Time
-	user    string
-	claimed bool // somebody has gone on with user
-	others  bool // somebody has gone on with another user
-}
+func newWake() *wake { return &wake{deaths: map[string]time.Time{}, over: make(chan struct{}, 1)} }
 
-// died notes that the replica which had claimed user is dead.
+// died notes that the replica which had user in hand is dead.
 func (k *wake) died(user string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if user != "" {
-		k.deaths = append(k.deaths, &death{at: time.Now(), user: user})
+	if _, waiting := k.deaths[user]; !waiting { // a second death before the next step only makes the first worse
+		k.deaths[user] = time.Now()
 	}
 }
 
@@ -36,37 +31,30 @@ func (k *wake) died(user string) {
 func (k *wake) seen(user string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if user == "" {
+	at, waiting := k.deaths[user]
+	if !waiting {
 		return
 	}
-	for _, d := range k.deaths {
-		switch {
-		case d.user == user && !d.claimed:
-			d.claimed, k.claimed = true, append(k.claimed, time.Since(d.at))
-		case d.user != user && !d.others:
-			d.others, k.others = true, append(k.others, time.Since(d.at))
+	k.took = append(k.took, time.Since(at))
+	delete(k.deaths, user)
+	if len(k.deaths) == 0 {
+		select {
+		case k.over <- struct{}{}:
+		default:
 		}
 	}
-	k.deaths = slices.DeleteFunc(k.deaths, func(d *death) bool { return d.claimed && d.others })
 }
 
-// lines tell the distributions.
-func (k *wake) lines() []string {
+// String tells the distribution.
+func (k *wake) String() string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return []string{
-		"from a death to the next call for the user in hand: " + spread(k.claimed),
-		"from a death to the next call for any other user: " + spread(k.others),
-	}
-}
-
-func spread(all []time.Duration) string {
-	if len(all) == 0 {
+	if len(k.took) == 0 {
 		return "nobody died in a call"
 	}
-	slices.Sort(all)
+	all := slices.Sorted(slices.Values(k.took))
 	at := func(share float64) time.Duration {
 		return all[int(share*float64(len(all)-1))].Round(10 * time.Millisecond)
 	}
-	return fmt.Sprintf("%d deaths, least %s, half %s, nine in ten %s, most %s", len(all), at(0), at(0.5), at(0.9), at(1))
+	return fmt.Sprintf("%d deaths, least %s, median %s, nine in ten %s, most %s", len(all), at(0), at(0.5), at(0.9), at(1))
 }

@@ -20,7 +20,7 @@ import (
 func (w *world) watch(c awsemu.Call, stage awsemu.Stage) {
 	w.spring(c, stage)
 	if stage == awsemu.After && c.Operation == "CreateAccessKey" {
-		w.ledger.created(c)
+		w.ledger.creates.note(c)
 	}
 	if stage != awsemu.Before || c.Operation != "UpdateAccessKey" && c.Operation != "DeleteAccessKey" {
 		return
@@ -29,10 +29,10 @@ func (w *world) watch(c awsemu.Call, stage awsemu.Stage) {
 		for _, p := range u.places {
 			held, err := p.Read()
 			if err != nil {
-				w.failf("read %s of %s: %w", p.Name, u.user, err)
+				w.wrong.addf(brokenHarness, "read %s of %s: %w", p.Name, u.user, err)
 			}
 			if held.AccessKeyID == c.Target {
-				w.failf("%s of %s, which %s of %s holds", c.Operation, c.Target, p.Name, u.user)
+				w.wrong.addf(failedSignIn, "%s of %s, which %s of %s holds", c.Operation, c.Target, p.Name, u.user)
 			}
 		}
 	}
@@ -41,10 +41,11 @@ func (w *world) watch(c awsemu.Call, stage awsemu.Stage) {
 // Consumers sign in so long after they read their store, and then read again. An
 // eager one reads more often than it declares. A lazy one holds what it read for
 // nearly as long as it may, and uses it rarely enough to look quiet meanwhile.
-var (
-	eager = []time.Duration{0, 200 * time.Millisecond, 400 * time.Millisecond, 600 * time.Millisecond, 800 * time.Millisecond}
-	lazy  = []time.Duration{0, refreshes * 17 / 20}
-)
+func eager() []time.Duration {
+	return []time.Duration{0, 200 * time.Millisecond, 400 * time.Millisecond, 600 * time.Millisecond, 800 * time.Millisecond}
+}
+
+func lazy() []time.Duration { return []time.Duration{0, refreshes * 17 / 20} }
 
 // consume is one consumer.
 func (w *world) consume(u user, p consumer.Place, after []time.Duration) {
@@ -52,7 +53,7 @@ func (w *world) consume(u user, p consumer.Place, after []time.Duration) {
 		readAt := time.Now()
 		held, err := p.Read()
 		if err != nil {
-			w.failf("%s: read %s: %w", u.user, p.Name, err)
+			w.wrong.addf(brokenHarness, "%s: read %s: %w", u.user, p.Name, err)
 		}
 		for _, d := range after {
 			wait(w.ctx, time.Until(readAt.Add(d)))
@@ -60,11 +61,13 @@ func (w *world) consume(u user, p consumer.Place, after []time.Duration) {
 			err = consumer.SignIn(w.ctx, w.aws.Transport(), held, w.aws.Now())
 			w.signIns.Add(1)
 			switch age := time.Since(readAt); {
+			case err == nil:
+				w.accepted.Add(1)
 			case !errors.Is(err, consumer.ErrKeyRefused):
 			case age > refreshes: // this machine was too busy to read in time
 				w.late.Add(1)
 			default:
-				w.failf("%s cannot sign in with %s, read from %s %s ago: %w", u.user, held.AccessKeyID, p.Name, age, err)
+				w.wrong.addf(failedSignIn, "%s cannot sign in with %s, read from %s %s ago: %w", u.user, held.AccessKeyID, p.Name, age, err)
 			}
 		}
 		wait(w.ctx, 200*time.Millisecond)
@@ -99,7 +102,7 @@ func (w *world) checkStores(ctx context.Context) {
 	for _, u := range w.users {
 		keys, err := w.aws.Keys(account, u.user.Name)
 		if err != nil || len(keys) > 2 {
-			w.failf("%s has %d keys: %w", u.user, len(keys), err)
+			w.wrong.addf(stuck, "%s has %d keys: %w", u.user, len(keys), err)
 		}
 		for _, p := range u.places {
 			all.Go(func() {
@@ -108,7 +111,7 @@ func (w *world) checkStores(ctx context.Context) {
 					err = consumer.SignIn(ctx, w.aws.Transport(), held, w.aws.Now())
 				}
 				if err != nil {
-					w.failf("what %s of %s holds does not sign in: %w", p.Name, u.user, err)
+					w.wrong.addf(failedSignIn, "what %s of %s holds does not sign in: %w", p.Name, u.user, err)
 				}
 			})
 		}
@@ -133,6 +136,6 @@ func (w *world) checkOutput() {
 		return w.front.leaks(filepath.Base(path), text)
 	})
 	if err != nil {
-		w.failf("look for secrets: %w", err)
+		w.wrong.addf(shownSecret, "look for secrets: %w", err)
 	}
 }

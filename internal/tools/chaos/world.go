@@ -23,6 +23,8 @@ const (
 	account = "111122223333"
 	// refreshes is what the configuration promises of the consumers.
 	refreshes = 4 * time.Second
+	// sweep is often, because only a sweep wakes those whom the breaker held.
+	sweep = "@every 5s"
 	// policy has every grace a second long; the dates of AWS, which have whole
 	// seconds, make up to three of each. A key is due as soon as it is used.
 	policy = "{max_age: 12s, overlap: 1s, quiet: 1s, trial: 1s, settle: 1s, jitter: 0s, push_limit: 1s, last_used_lag: 0s, verify: {successes: 2, over: 100ms, limit: 30s}}"
@@ -41,6 +43,8 @@ type world struct {
 	users    []user
 	replicas []*replica
 	ledger   *ledger
+	wrong    *anomalyCount
+	wake     *wake
 
 	ctx        context.Context //nolint:containedctx // the life of everything in this world
 	end        context.CancelFunc
@@ -50,12 +54,20 @@ type world struct {
 	// troubled counts what is down on purpose; a process may end meanwhile.
 	troubled atomic.Int32
 	latest   time.Duration // the farthest that AWS's clock was moved
+	struck   int           // replicas killed in a call
 	signIns  atomic.Int64
+	accepted atomic.Int64 // sign-ins that no fault meant for the program hit
 	late     atomic.Int64 // refused to a consumer that held longer than it declares
 
 	mu   sync.Mutex
-	errs []error
-	trap *trap // nil unless a replica is to be killed in a call
+	trap *trap // nil unless something is to happen to a replica in a call
+}
+
+// emulator is an AWS whose calls take a little while, so that calls can overlap.
+func emulator(p plan) awsemu.Options {
+	return awsemu.Options{
+		LastUsedGranularity: -1, Seed: p.out.seed, Latency: [2]time.Duration{2 * time.Millisecond, 30 * time.Millisecond},
+	}
 }
 
 type user struct {
@@ -65,10 +77,13 @@ type user struct {
 
 // newWorld makes an AWS with users whose keys are an hour old.
 func newWorld(ctx context.Context, dir string, out *report, o awsemu.Options) (*world, error) {
-	o.CallLog = 1                                                                                // the front counts
-	w := &world{dir: dir, out: out, rng: rand.New(rand.NewPCG(out.seed, 1)), aws: awsemu.New(o)} //nolint:gosec // repeatable on purpose
+	o.CallLog = 1 // the front counts
+	w := &world{
+		dir: dir, out: out, rng: rand.New(rand.NewPCG(out.seed, 1)), aws: awsemu.New(o), //nolint:gosec // repeatable on purpose
+		wrong: &anomalyCount{out: out}, wake: newWake(),
+	}
 	w.ctx, w.end = context.WithCancel(ctx)
-	w.front = newFront(w.aws, w.failf)
+	w.front = newFront(w.aws, w.wake, w.wrong.addf)
 	w.aws.OnCall(w.watch)
 	if err := w.aws.CreateAccount(account); err != nil {
 		return nil, err
@@ -82,7 +97,7 @@ func newWorld(ctx context.Context, dir string, out *report, o awsemu.Options) (*
 	w.server = &http.Server{Handler: w.front, ReadHeaderTimeout: 10 * time.Second, ErrorLog: discard()}
 	w.background.Go(func() {
 		if err := w.server.Serve(socket); !errors.Is(err, http.ErrServerClosed) {
-			w.failf("serve the AWS: %w", err)
+			w.wrong.addf(brokenHarness, "serve the AWS: %w", err)
 		}
 	})
 	return w, nil
@@ -107,8 +122,9 @@ func (w *world) addUsers(n int, dir string) (string, error) {
 			user:   rotator.User{Account: "emu", Name: name},
 			places: []consumer.Place{consumer.Secret(w.aws, account, name), consumer.File(path)},
 		})
-		fmt.Fprintf(&text, "  - user: emu/%s\n    consumers:\n      - {store: {secretsmanager: {secret: %s, adopt: true}}, refreshes: %s}\n      - {store: {file: {path: %s, adopt: true}}, refreshes: %s}\n",
-			name, name, refreshes, path, refreshes)
+		fmt.Fprintf(&text, "  - user: emu/%s\n    consumers:\n", name)
+		fmt.Fprintf(&text, "      - {store: {secretsmanager: {secret: %s, adopt: true}}, refreshes: %s}\n", name, refreshes)
+		fmt.Fprintf(&text, "      - {store: {file: {path: %s, adopt: true}}, refreshes: %s}\n", path, refreshes)
 	}
 	return text.String(), nil
 }
@@ -116,8 +132,8 @@ func (w *world) addUsers(n int, dir string) (string, error) {
 // configure writes a configuration.
 func (w *world) configure(name, journal, limits, policy, users string) (path string, err error) {
 	path = filepath.Join(w.dir, name+".yaml")
-	text := fmt.Sprintf("accounts: {emu: {id: %q, region: %s}}\njournal: %q\nsealing: {identity: %s}\nlimits: %s\npolicies: {default: %s}\nusers:\n%s",
-		account, consumer.Region, journal, filepath.Join(w.dir, "identity"), limits, policy, users)
+	text := fmt.Sprintf("accounts: {emu: {id: %q, region: %s}}\njournal: %q\nsealing: {identity: %s}\nschedule: {sweep: %q}\nlimits: %s\npolicies: {default: %s}\nusers:\n%s",
+		account, consumer.Region, journal, filepath.Join(w.dir, "identity"), sweep, limits, policy, users)
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
@@ -131,7 +147,7 @@ func (w *world) addReplica(program, config string, env ...string) error {
 	}
 	w.front.know(id, name, secret)
 	w.replicas = append(w.replicas, &replica{
-		name: name, program: program, dir: w.dir, fail: w.failf,
+		name: name, program: program, dir: w.dir, fail: w.wrong.addf,
 		args:   []string{"run", "--config", config, "--listen", "127.0.0.1:0"},
 		mayEnd: func() bool { return w.troubled.Load() > 0 },
 		env: append([]string{
@@ -153,28 +169,10 @@ func (w *world) startReplicas() {
 func (w *world) start() {
 	w.startReplicas()
 	for _, u := range w.users {
-		w.background.Go(func() { w.consume(u, u.places[0], eager) })
-		w.background.Go(func() { w.consume(u, u.places[1], lazy) })
+		w.background.Go(func() { w.consume(u, u.places[0], eager()) })
+		w.background.Go(func() { w.consume(u, u.places[1], lazy()) })
 	}
 	w.background.Go(func() { w.ledger.follow(w.ctx) })
-}
-
-// failf notes something that must not be.
-func (w *world) failf(format string, args ...any) {
-	err := fmt.Errorf(format, args...)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.errs) < 50 { // one cause has many effects
-		w.errs = append(w.errs, err)
-		w.out.linef("ANOMALY: %s", err)
-	}
-}
-
-// failed tells whether anything went wrong so far.
-func (w *world) failed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.errs) > 0
 }
 
 // stop ends the replicas in good order and everything else after them, looks at
@@ -192,7 +190,5 @@ func (w *world) stop() error {
 	w.background.Wait()
 	w.checkStores(ctx)
 	w.checkOutput()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return errors.Join(append(w.errs, err)...)
+	return errors.Join(w.wrong.err(), err)
 }
