@@ -16,7 +16,7 @@ DEMOFLAGS ?=
 STAMP = -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null) \
 	-X main.commit=$(shell git rev-parse HEAD 2>/dev/null) -X main.date=$(shell git log -1 --format=%cI 2>/dev/null)
 
-SCRIPTS := .ci/run $(wildcard internal/tools/*.sh)
+SCRIPTS := .ci/run $(wildcard internal/tools/*.sh internal/tools/*/*.sh)
 LINT     = "$$(internal/tools/install.sh lint)/golangci-lint"
 
 .PHONY: help
@@ -62,11 +62,12 @@ simulate-pairs: ## every two faults at every two call boundaries of one rotation
 mutants: ## the planted bugs: each must be found by the test named beside it
 	@internal/tools/mutants.sh
 
-# short: fixed seeds, what CI runs. long: a thousand kills for each journal.
+# short: a fixed seed, what CI runs. long: KILLS=1000 kills for each journal. failover: how long
+# the users of a dead replica wait. share: three replicas against one.
 CHAOS ?= long
 
 .PHONY: chaos
-chaos: ## the real program, killed and starved at random while consumers sign in (CHAOS=short); needs root
+chaos: ## the real program, killed and starved at random while consumers sign in (CHAOS=short|long|failover|share); needs root
 	@internal/tools/chaos/run.sh $(CHAOS)
 
 .PHONY: cover

@@ -28,12 +28,12 @@ const (
 
 // live has acts, of which the first two kill, happen at random moments until there
 // were enough kills, then waits for everybody to reach rest, and tells what happened.
-func (w *world) live(p plan, acts []act) error {
+func (w *world) live(ctx context.Context, p plan, acts []act) error {
 	done := w.disturb(p, acts)
 	w.aws.ClearFaults()
-	w.awaitRest(p.cycles)
+	w.awaitRest(ctx, p.cycles)
 	interrupted := w.ctx.Err()
-	err := w.stop()
+	err := w.stop(ctx)
 	w.summary(p, acts, done)
 	return errors.Join(err, interrupted)
 }
@@ -63,12 +63,12 @@ func (w *world) disturb(p plan, acts []act) (done map[string]int) {
 }
 
 // awaitRest waits until every user has ended so many cycles more.
-func (w *world) awaitRest(cycles int) {
-	ctx, cancel := context.WithTimeout(w.ctx, rest)
+func (w *world) awaitRest(ctx context.Context, cycles int) {
+	ctx, cancel := context.WithTimeout(ctx, rest)
 	defer cancel()
 	began := time.Now()
 	before := w.ledger.closed()
-	for w.wrong.number() == 0 && w.ctx.Err() == nil {
+	for w.wrong.number() == 0 && ctx.Err() == nil {
 		behind := w.ledger.rested(before, cycles)
 		if behind == nil {
 			w.out.linef("without faults every user ended %d cycles within %s", cycles, time.Since(began).Round(100*time.Millisecond))
@@ -88,8 +88,8 @@ func (w *world) summary(p plan, acts []act, done map[string]int) {
 		w.out.linef("%s", r)
 	}
 	sums := w.ledger.sums()
-	w.out.linef("%d users: %d history entries, %d changing calls, %d lost keys recognised; the journal was out of reach of %d reads",
-		len(w.users), sums.entries, w.front.changes, sums.orphans, w.ledger.misses)
+	w.out.linef("%d users: %d history entries, %d changing calls, %d lost keys recognised; the journal was out of reach of %d reads, %d writes met a full disk",
+		len(w.users), sums.entries, w.front.changes, sums.orphans, w.ledger.misses, w.full)
 	w.out.linef("%d of the sign-ins were accepted, %d hit by a fault meant for the program; %d were refused to a consumer that this machine let read too late",
 		w.accepted.Load(), w.signIns.Load()-w.accepted.Load()-w.late.Load(), w.late.Load())
 	w.out.linef("a person decided %d times on keys that a restored journal had never heard of, and closed the breaker %d times", w.ledger.decided, w.ledger.resumed)

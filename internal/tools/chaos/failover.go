@@ -44,7 +44,7 @@ func failoverSQLite(ctx context.Context, p plan) error {
 		return err
 	}
 	w.start()
-	return w.dieOneByOne(p)
+	return w.dieOneByOne(ctx, p)
 }
 
 func failoverPostgres(ctx context.Context, p plan) (err error) {
@@ -52,17 +52,17 @@ func failoverPostgres(ctx context.Context, p plan) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.close()) }()
+	defer func() { err = errors.Join(err, c.close(ctx)) }()
 	c.start()
-	return c.dieOneByOne(p)
+	return c.dieOneByOne(ctx, p)
 }
 
 // dieOneByOne kills a replica in a call and waits until somebody goes on with the
 // user whom it had in hand, as often as the plan says.
-func (w *world) dieOneByOne(p plan) error {
-	for w.struck < p.kills && w.ctx.Err() == nil && w.wrong.number() == 0 {
+func (w *world) dieOneByOne(ctx context.Context, p plan) error {
+	for w.struck < p.kills && ctx.Err() == nil && w.wrong.number() == 0 {
 		// Deaths fall on any moment of a lease, of a poll and of a start.
-		wait(w.ctx, w.between(0, 2*time.Second))
+		wait(ctx, w.between(0, 2*time.Second))
 		if !w.set(w.draw(func(r *replica, c awsemu.Call, _ awsemu.Stage) {
 			r.kill()
 			w.wake.died(userOf(c))
@@ -75,11 +75,11 @@ func (w *world) dieOneByOne(p plan) error {
 		case <-w.wake.over:
 		case <-over.C:
 			w.wrong.addf(stuck, "nobody has gone on with a dead replica's user after %s", failoverLimit)
-		case <-w.ctx.Done():
+		case <-ctx.Done():
 		}
 		over.Stop()
 	}
-	err := errors.Join(w.ctx.Err(), w.stop())
+	err := errors.Join(ctx.Err(), w.stop(ctx))
 	w.out.linef("%s, limits %s: from a death in a call to the next call for the user in hand: %s; %s: %d anomalies",
 		p.name, p.limits, w.wake, w.wrong, w.wrong.number())
 	return err

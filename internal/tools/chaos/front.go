@@ -135,16 +135,22 @@ func (f *front) learn(secret string) {
 func (f *front) leaks(name string, text []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	line := 1
-	for i := range text {
-		if text[i] == '\n' {
-			line++
+	length := 0 // of the run of such letters as secrets are made of
+	for i, letter := range text {
+		if !secretLetter(letter) {
+			length = 0
+			continue
 		}
-		if i+secretLength <= len(text) && f.secrets[string(text[i:i+secretLength])] {
-			return fmt.Errorf("%s shows a secret in line %d", name, line)
+		length++
+		if length >= secretLength && f.secrets[string(text[i+1-secretLength:i+1])] {
+			return fmt.Errorf("%s shows a secret in line %d", name, 1+bytes.Count(text[:i], []byte("\n")))
 		}
 	}
 	return nil
+}
+
+func secretLetter(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '/' || c == '+'
 }
 
 // secretLength is how long every secret access key is.

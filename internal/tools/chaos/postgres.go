@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/keyrotator/keyrotator/internal/tools/chaos/proxy"
@@ -42,12 +41,12 @@ func runPostgres(ctx context.Context, p plan) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.close()) }()
+	defer func() { err = errors.Join(err, c.close(ctx)) }()
 	c.start()
 	if err := c.backup(); err != nil {
-		return errors.Join(err, c.stop())
+		return errors.Join(err, c.stop(ctx))
 	}
-	return c.live(p, []act{
+	return c.live(ctx, p, []act{
 		{"kill -9", 14, c.kill},
 		{"kill -9 in a call", 14, c.strike},
 		{"SIGSTOP beyond lease and margin", 3, func() { c.freeze(lease+margin, lease+margin+3*time.Second) }},
@@ -85,7 +84,7 @@ func newCluster(ctx context.Context, p plan, n size, o awsemu.Options) (c *clust
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, c.close())
+			err = errors.Join(err, c.close(ctx))
 		}
 	}()
 	if err := c.server.CreateDatabase(ctx, database); err != nil {
@@ -129,12 +128,13 @@ func faketime() (string, error) {
 	return found[0], nil
 }
 
-func (c *cluster) close() error {
+// close ends what is left, whatever has happened to ctx.
+func (c *cluster) close(context.Context) error {
 	var errs []error
 	for _, p := range c.proxies {
 		errs = append(errs, p.Close())
 	}
-	return errors.Join(append(errs, c.server.Close())...)
+	return errors.Join(append(errs, c.server.Close())...) //nolint:contextcheck // a server is stopped whatever happened to ctx
 }
 
 // roll restarts every replica in good order, one after the other.
@@ -142,22 +142,18 @@ func (c *cluster) roll() {
 	ctx, cancel := context.WithTimeout(c.ctx, time.Minute)
 	defer cancel()
 	for _, r := range c.replicas {
-		r.end(ctx, syscall.SIGTERM)
+		r.end(ctx)
 		wait(c.ctx, c.between(200*time.Millisecond, time.Second))
 	}
 }
 
-// down does something to the database; replicas may end themselves meanwhile,
-// and for a while after.
+// down does something to the database.
 func (c *cluster) down(what string, f func() error) {
-	c.troubled.Add(1)
+	over := c.trouble()
+	defer over()
 	if err := f(); err != nil && c.ctx.Err() == nil {
 		c.wrong.addf(brokenHarness, "%s: %w", what, err)
 	}
-	c.background.Go(func() {
-		wait(c.ctx, 5*time.Second)
-		c.troubled.Add(-1)
-	})
 }
 
 func (c *cluster) crash() {
@@ -192,7 +188,8 @@ func (c *cluster) backup() error {
 // cut breaks a replica's connection to the database in one of four ways.
 func (c *cluster) cut() {
 	p := c.proxies[c.rng.IntN(len(c.proxies))]
-	c.troubled.Add(1)
+	over := c.trouble()
+	defer over()
 	how := c.rng.IntN(4)
 	switch how {
 	case 0:
@@ -209,10 +206,6 @@ func (c *cluster) cut() {
 	p.Refuse(false)
 	p.Release()
 	p.Delay(0)
-	c.background.Go(func() {
-		wait(c.ctx, 5*time.Second)
-		c.troubled.Add(-1)
-	})
 }
 
 // shiftDatabase moves PostgreSQL's clock by hours for a while.
@@ -224,7 +217,7 @@ func (c *cluster) shiftDatabase() {
 	if err := c.setClock(by); err != nil && c.ctx.Err() == nil {
 		c.wrong.addf(brokenHarness, "move the database's clock: %w", err)
 	}
-	wait(c.ctx, c.between(2*time.Second, 8*time.Second))
+	wait(c.ctx, c.between(2*time.Second, 5*time.Second))
 	if err := c.setClock(0); err != nil && c.ctx.Err() == nil {
 		c.wrong.addf(brokenHarness, "move the database's clock back: %w", err)
 	}

@@ -82,27 +82,33 @@ func (r *replica) start() (<-chan struct{}, error) {
 }
 
 // kill ends the process as nothing else does and waits until it is gone.
-func (r *replica) kill() { r.end(context.Background(), syscall.SIGKILL) }
+func (r *replica) kill() { <-r.send(syscall.SIGKILL) }
 
-// end sends the process a signal that ends it, and waits; after the time is up
-// it kills.
-func (r *replica) end(ctx context.Context, signal syscall.Signal) {
-	r.mu.Lock()
-	cmd, dead := r.cmd, r.dead
-	r.expected = true
-	r.mu.Unlock()
-	if cmd == nil || cmd.Process == nil {
-		return
-	}
-	if err := cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		r.fail(brokenHarness, "send %s to %s: %w", signal, r.name, err)
-	}
+// end asks the process to end and waits; after the time is up it kills.
+func (r *replica) end(ctx context.Context) {
 	select {
-	case <-dead:
+	case <-r.send(syscall.SIGTERM):
 	case <-ctx.Done():
-		r.fail(stuck, "%s does not end on %s: %w", r.name, signal, ctx.Err())
+		r.fail(stuck, "%s does not end when it is asked to: %w", r.name, ctx.Err())
 		r.kill()
 	}
+}
+
+// send sends the process a signal that ends it. What it returns is closed when it
+// has ended.
+func (r *replica) send(signal syscall.Signal) (dead <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expected = true
+	if r.cmd == nil || r.cmd.Process == nil { // it never started
+		none := make(chan struct{})
+		close(none)
+		return none
+	}
+	if err := r.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		r.fail(brokenHarness, "send %s to %s: %w", signal, r.name, err)
+	}
+	return r.dead
 }
 
 // freeze stops the process where it stands, until thaw.
@@ -140,5 +146,5 @@ func wait(ctx context.Context, d time.Duration) {
 // stop ends the process for good, in good order; the context of run has ended.
 func (r *replica) stop(ctx context.Context) {
 	r.thaw()
-	r.end(ctx, syscall.SIGTERM)
+	r.end(ctx)
 }

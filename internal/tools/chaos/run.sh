@@ -1,22 +1,42 @@
 #!/usr/bin/env bash
-# Chaos with the real program: make chaos CHAOS=short|long. Prints what was done; the
-# first scenario that breaks ends the run. SEED=n makes another history.
+# Chaos with the real program, which ends with what was done and the number of anomalies:
+#
+#   run.sh short      # few kills of a fixed seed on either journal: what CI runs
+#   run.sh long       # KILLS=1000 on either journal
+#   run.sh failover   # how long a dead replica's users wait, KILLS=20 deaths; LIMITS='{}' for the defaults
+#   run.sh share      # three replicas against one
+#
+# SEED=n makes another history. The two journals are run side by side: most of the time
+# is spent waiting.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
-case "${1:-}" in
-short) kills=15 ;;
-long) kills="${KILLS:-1000}" ;;
-*)
-    echo "usage: run.sh short|long" >&2
-    exit 2
-    ;;
-esac
+internal/tools/packages.sh test
 
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 go build -o "$work/chaos" ./internal/tools/chaos
-for scenario in sqlite postgres; do
-    echo "==> chaos $scenario, $kills kills"
-    "$work/chaos" "$scenario" -kills "$kills" -seed "${SEED:-1}"
-done
+
+scenario() { # name, flags
+    "$work/chaos" "$@" -seed "${SEED:-1}" 2>&1 | sed -u "s/^/$1: /"
+}
+
+both() { # flags
+    local code=0 sqlite
+    scenario sqlite "$@" &
+    sqlite=$!
+    scenario postgres "$@" || code=1
+    wait "$sqlite" || code=1
+    return "$code"
+}
+
+case "${1:-}" in
+short) both -kills 6 -cycles 1 ;;
+long) both -kills "${KILLS:-1000}" ;;
+failover) scenario failover -kills "${KILLS:-20}" ${LIMITS:+-limits "$LIMITS"} ;;
+share) scenario share ;;
+*)
+    echo "usage: run.sh short|long|failover|share" >&2
+    exit 2
+    ;;
+esac

@@ -56,7 +56,7 @@ func share(ctx context.Context, p plan, replicas int) (took time.Duration, err e
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, c.close()) }()
+	defer func() { err = errors.Join(err, c.close(ctx)) }()
 	var once sync.Once
 	var began time.Time
 	gone := make(chan struct{}, dueUsers)
@@ -80,7 +80,7 @@ func share(ctx context.Context, p plan, replicas int) (took time.Duration, err e
 		}
 	}
 	took = time.Since(began)
-	err = errors.Join(err, c.stop())
+	err = errors.Join(err, c.stop(ctx))
 	calls := 0
 	for _, n := range c.front.calls {
 		calls += n

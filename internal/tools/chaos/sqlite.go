@@ -33,7 +33,7 @@ func runSQLite(ctx context.Context, p plan) (err error) {
 		{"AWS's clock", 2, w.shift},
 		{"AWS refuses", 4, w.refuse},
 	}
-	return w.live(p, acts)
+	return w.live(ctx, p, acts)
 }
 
 // newWorldOnSQLite makes users and one replica, all of whose files are in a folder.
@@ -64,11 +64,12 @@ func mount(ctx context.Context, at string, kills int) (unmount func() error, err
 		return nil, err
 	}
 	size := fmt.Sprintf("size=%dm,mode=700", 64+kills/2)
-	if text, err := exec.CommandContext(ctx, "mount", "-t", "tmpfs", "-o", size, "keyrotator-chaos", at).CombinedOutput(); err != nil {
+	tmpfs := exec.CommandContext(ctx, "mount", "-t", "tmpfs", "-o", size, "keyrotator-chaos", at) //nolint:gosec // a folder of ours
+	if text, err := tmpfs.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("mount a small file system, which needs root: %w: %s", err, text)
 	}
 	return func() error {
-		text, err := exec.CommandContext(context.WithoutCancel(ctx), "umount", "--lazy", at).CombinedOutput()
+		text, err := exec.CommandContext(context.WithoutCancel(ctx), "umount", "--lazy", at).CombinedOutput() //nolint:gosec // a folder of ours
 		if err != nil {
 			return fmt.Errorf("unmount %s: %w: %s", at, err, text)
 		}
@@ -79,8 +80,8 @@ func mount(ctx context.Context, at string, kills int) (unmount func() error, err
 // fill takes all the room there is on a file system, or all but a little, for a
 // while.
 func (w *world) fill(disk string) {
-	w.troubled.Add(1)
-	defer w.troubled.Add(-1)
+	over := w.trouble()
+	defer over()
 	path := filepath.Join(disk, "ballast")
 	defer os.Remove(path)
 	if err := ballast(path, disk, uint64(w.rng.IntN(3))*16<<10); err != nil {

@@ -34,7 +34,7 @@ func (w *world) set(t *trap) bool {
 	w.mu.Lock()
 	w.trap = t
 	w.mu.Unlock()
-	over := time.NewTimer(4 * time.Second)
+	over := time.NewTimer(3 * time.Second)
 	defer over.Stop()
 	select {
 	case <-t.sprung:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -120,19 +121,26 @@ func (w *world) checkStores(ctx context.Context) {
 }
 
 // checkOutput looks for every secret in what the processes said, and in the
-// journal's files.
+// journal's files, and counts how often the disk was full.
 func (w *world) checkOutput() {
-	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
+	root, err := os.OpenRoot(w.dir)
+	if err != nil {
+		w.wrong.addf(brokenHarness, "look for secrets: %w", err)
+		return
+	}
+	defer root.Close()
+	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) { // a database server tidies up
 			return nil
 		}
 		if err != nil || !d.Type().IsRegular() || filepath.Ext(path) == ".credentials" {
 			return err
 		}
-		text, err := os.ReadFile(path)
+		text, err := root.ReadFile(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		w.full += bytes.Count(text, []byte("disk is full"))
 		return w.front.leaks(filepath.Base(path), text)
 	})
 	if err != nil {

@@ -55,6 +55,7 @@ type world struct {
 	troubled atomic.Int32
 	latest   time.Duration // the farthest that AWS's clock was moved
 	struck   int           // replicas killed in a call
+	full     int           // writes that met a full disk, by what the replicas said
 	signIns  atomic.Int64
 	accepted atomic.Int64 // sign-ins that no fault meant for the program hit
 	late     atomic.Int64 // refused to a consumer that held longer than it declares
@@ -175,10 +176,22 @@ func (w *world) start() {
 	w.background.Go(func() { w.ledger.follow(w.ctx) })
 }
 
+// trouble notes that something is down on purpose, until over is called and a while
+// after: processes may end themselves meanwhile, and the journal be out of reach.
+func (w *world) trouble() (over func()) {
+	w.troubled.Add(1)
+	return func() {
+		w.background.Go(func() {
+			wait(w.ctx, 5*time.Second)
+			w.troubled.Add(-1)
+		})
+	}
+}
+
 // stop ends the replicas in good order and everything else after them, looks at
 // what is left, and returns all that went wrong.
-func (w *world) stop() error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), 30*time.Second)
+func (w *world) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	w.ledger.close(ctx)
 	w.end()
