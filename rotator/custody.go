@@ -25,6 +25,9 @@ func (s *step) credential(ctx context.Context, key KeyID) (store.Credential, err
 }
 
 func (s *step) heldCredential(key KeyID) (store.Credential, error) {
+	if staged := s.sight.staged; KeyID(staged.KeyID()) == key && key != "" {
+		return staged, nil
+	}
 	rec, _ := record(s.target.pinned())
 	if held := s.sight.held[rec.Name]; KeyID(held.KeyID()) == key && key != "" {
 		return held, nil
@@ -43,6 +46,9 @@ func (s *step) heldCredential(key KeyID) (store.Credential, error) {
 func (s *step) keepHeld(ctx context.Context, next KeyID) (map[KeyID][]byte, error) {
 	c := s.row.Progress.Cycle
 	seal := map[KeyID][]byte{}
+	if c == nil { // a repair at rest overwrites nothing that anybody needs
+		return seal, nil
+	}
 	for _, held := range s.sight.held {
 		id := KeyID(held.KeyID())
 		_, kept := s.row.Sealed[id]

@@ -122,6 +122,12 @@ func foreignStore(s State, consumers []Pinned, allowed ...KeyID) (detail string,
 	return "", false
 }
 
+// staged reports whether a key waits unseen in the store of record.
+func staged(s State, consumers []Pinned, key KeyID) bool {
+	rec, ok := record(consumers)
+	return ok && key != "" && s.Live.Stores[rec.Name].Staged == key
+}
+
 // unreadable finds a readable store that could not be read now.
 func unreadable(s State, consumers []Pinned) (Trouble, bool) {
 	for _, c := range consumers {

@@ -9,7 +9,7 @@ import (
 // decideFirstSight meets a user about whom the journal knows nothing: a new
 // one, or one whose journal was lost.
 func decideFirstSight(now time.Time, policy Policy, s State) Decision {
-	needs := Needs{Identity: true, Stores: true, History: true}
+	needs := Needs{Identity: true, Stores: true, History: true, Check: s.Bootstrap}
 	if d, ok := look(s, needs, ReasonFirstSight); ok {
 		return d
 	}
@@ -47,13 +47,16 @@ func decideFirstSight(now time.Time, policy Policy, s State) Decision {
 
 // rebuild meets two keys without a journal. Only the ownership mark of the
 // store of record tells that this is our own interrupted cycle: it must name
-// this user and have held the older key before the newer one.
+// this user and have held the older key before the newer one, or hold the older
+// one while the newer waits in it unseen.
 func rebuild(now time.Time, policy Policy, s State) Decision {
 	older, newer := byAge(s.Live.Keys[0], s.Live.Keys[1])
 	rec, ok := record(s.Consumers)
 	view := s.Live.Stores[rec.Name]
-	ours := ok && view.Owner == s.User.String() && view.Held == newer.ID && view.Previous == older.ID
-	if !ours || newer.Status != Active {
+	user := s.User.String()
+	promoted := view.Owner == user && view.Held == newer.ID && view.Previous == older.ID
+	waits := view.StagedOwner == user && view.Staged == newer.ID && view.Held == older.ID && older.Status == Active
+	if !ok || !promoted && !waits || newer.Status != Active {
 		return suspect(now, policy.Settle, s, halt(ReasonSecondKey, evidence(s.Live.Keys)))
 	}
 	phase := PhasePropagating
@@ -95,6 +98,9 @@ func decideIdle(now time.Time, policy Policy, s State) Decision {
 	}
 	if s.Live.Identity.UserID != p.UserID {
 		return halt(ReasonRecreated, fmt.Sprintf("was %s, is %s", p.UserID, s.Live.Identity.UserID))
+	}
+	if d, ok := drift(policy, s, start, due); ok {
+		return d
 	}
 	if d, ok := idleContradiction(s); ok {
 		return suspect(now, policy.Settle, s, d)

@@ -22,6 +22,10 @@ func decideRequest(policy Policy, s State) (Decision, bool) {
 		return decideRotate(s, r, d), true
 	case RequestRollback:
 		return decideRollback(s, d), true
+	case RequestAck:
+		return decideAck(s, r, d), true
+	case RequestAlarm:
+		return decideAlarm(s, d), true
 	case RequestAdopt:
 		return decideAdopt(s, r, d), true
 	case RequestEvict:

@@ -52,12 +52,15 @@ func (c *Cycle) retiring() Needs {
 
 func decideOverlap(now time.Time, s State) Decision {
 	c := s.Progress.Cycle
-	if optional, ok := unpushedOptional(c); ok && c.Purpose == PurposeRotation {
-		return decidePush(now, s, optional, ReasonBehind)
+	if optional, ok := unservedOptional(c); ok && c.Purpose == PurposeRotation {
+		return decideServe(now, s, optional)
 	}
 	recovering := s.Progress.Phase == PhaseDeactivating
 	if at, ok := ready(now, s.Progress.Since, c.firstLook()); !ok && !s.Look && !recovering && s.Progress.Suspect.IsZero() {
 		return waitUntil(at, ReasonOverlap, "")
+	}
+	if d, ok := adoption(now, s); ok {
+		return d
 	}
 	if d, ok := look(s, c.retiring(), ReasonVerified); ok {
 		return d
@@ -112,13 +115,50 @@ func withdrawOr(s State, d Decision) Decision {
 // out of sync; it never holds the others up.
 const optionalTries = 3
 
-func unpushedOptional(c *Cycle) (string, bool) {
+// unservedOptional finds an optional consumer to be written or reloaded. That
+// its reload ends is not waited for.
+func unservedOptional(c *Cycle) (Pinned, bool) {
 	for _, consumer := range c.Consumers {
-		if !consumer.Required && c.Pushed[consumer.Name].IsZero() && c.Missed[consumer.Name] < optionalTries {
-			return consumer.Name, true
+		need := c.needs(consumer)
+		if !consumer.Required && c.Missed[consumer.Name] < optionalTries && (need == needPush || need == needReload) {
+			return consumer, true
 		}
 	}
-	return "", false
+	return Pinned{}, false
+}
+
+// adoption waits, where the policy wants it, until somebody else than this
+// program has used the kept key. Our own sign-ins move its last use, too: that
+// is why nothing signs in meanwhile, and why a use counts only when it is later
+// than the latest of ours, when every consumer was verified, by more than IAM's
+// grain.
+func adoption(now time.Time, s State) (Decision, bool) {
+	c := s.Progress.Cycle
+	if !c.Policy.Adoption || c.Emergency || c.Purpose != PurposeRotation || !c.Adopted.IsZero() || c.Intent != nil {
+		return Decision{}, false
+	}
+	if d, ok := look(s, Needs{Stores: true, UseOf: c.Keep}, ReasonUnadopted); ok {
+		return d, true
+	}
+	if _, listed := find(s.Live.Keys, c.Retire); !listed {
+		return Decision{}, false
+	}
+	if d, ok := strange(now, s); ok {
+		return d, true
+	}
+	if d, ok := mend(now, s); ok {
+		return d, true
+	}
+	use := s.Live.Use
+	switch {
+	case !use.Known:
+		return retry(Trouble{ReasonUseUnknown, string(c.Keep)}), true
+	case use.At.After(c.Verified.Add(lastUseGrain)):
+		return Decision{Verb: VerbConfirm, Key: c.Keep, Reason: ReasonAdopted, Detail: useDetail(c.Keep, use)}, true
+	default:
+		again := min(lastUseGrain, max(time.Second, c.grace()/4))
+		return waitUntil(now.Add(again), ReasonUnadopted, string(c.Keep)), true
+	}
 }
 
 // keepIsFine reports that the kept key is listed, Active and signs in.
@@ -157,7 +197,7 @@ func mend(now time.Time, s State) (Decision, bool) {
 	for _, consumer := range c.Consumers {
 		view := s.Live.Stores[consumer.Name]
 		if consumer.Required && consumer.Readable && (view.Held != c.Keep || view.Mismatch) {
-			return Decision{Verb: VerbPush, Key: c.Keep, Consumer: consumer.Name, Reason: ReasonDrift}, true
+			return decidePush(now, s, VerbPush, consumer.Name, ReasonDrift), true
 		}
 	}
 	return Decision{}, false
@@ -207,104 +247,4 @@ func decideCutFirst(now time.Time, s State) Decision {
 	default:
 		return Decision{Verb: VerbDeactivate, Key: c.Retire, Reason: ReasonEmergency, Request: c.Request}
 	}
-}
-
-func decideTrial(now time.Time, s State) Decision {
-	c := s.Progress.Cycle
-	if c.ProbeFailed != "" {
-		return Decision{Verb: VerbReactivate, Key: c.Retire, Consumer: c.ProbeFailed, Reason: ReasonProbeFailed, Halts: true}
-	}
-	if c.Intent != nil && c.Intent.Verb == VerbReactivate { // begun and cut off: it may be Active already
-		return Decision{Verb: VerbReactivate, Key: c.Retire, Reason: c.Intent.Reason, Halts: c.Purpose != PurposeRotation}
-	}
-	if name, ok := joined(c); ok && !s.Look {
-		return decidePush(now, s, name, ReasonReappeared)
-	}
-	recovering := s.Progress.Phase == PhaseDeleting
-	at, over := ready(now, s.Progress.Since, c.trial())
-	if !over && !s.Look && !recovering && s.Progress.Suspect.IsZero() {
-		return probeOrWait(now, at, s)
-	}
-	if d, ok := look(s, c.retiring(), ReasonTrialPassed); ok {
-		return d
-	}
-	retire, listed := find(s.Live.Keys, c.Retire)
-	if !listed && keepIsFine(s) {
-		gone := Decision{Verb: VerbClose, Key: c.Retire, Reason: ReasonTrialPassed}
-		if !recovering {
-			gone.Reason = ReasonByHand
-		}
-		return suspect(now, c.Policy.Settle, s, gone)
-	}
-	if d, ok := strange(now, s); ok {
-		return d
-	}
-	if !listed { // gone, and the kept key could not be seen to work just now
-		return signTrouble(now, s)
-	}
-	if retire.Status != Inactive && !planted(plantNoReread) {
-		return suspect(now, c.Policy.Settle, s, halt(ReasonReactivated, string(c.Retire)))
-	}
-	if used := s.Live.Use; used.Known && used.At.After(c.UseAtCut) && !c.Emergency {
-		return Decision{
-			Verb: VerbReactivate, Key: c.Retire, Reason: ReasonUsedInTrial,
-			Detail: useDetail(c.Retire, used), Halts: c.Purpose != PurposeRotation,
-		}
-	}
-	if d, ok := mend(now, s); ok {
-		return d
-	}
-	if !passed(s.Live.Date, c.Inactive, c.trial()) {
-		return withdrawOr(s, waitUntil(untilPassed(now, s.Live.Date, c.Inactive, c.trial()), ReasonTrial, ""))
-	}
-	if !s.Live.Use.Known {
-		return withdrawOr(s, retry(Trouble{ReasonUseUnknown, string(c.Retire)}))
-	}
-	return Decision{Verb: VerbDelete, Key: c.Retire, Reason: ReasonTrialPassed}
-}
-
-// probeOrWait spends the trial: a probe when one is due, else a wait until the
-// next one or the trial's end.
-func probeOrWait(now, end time.Time, s State) Decision {
-	name, next, probing := nextProbe(s)
-	switch {
-	case probing && !now.Before(next):
-		return Decision{Verb: VerbProbe, Key: s.Progress.Cycle.Keep, Consumer: name, Reason: ReasonTrial}
-	case probing && next.Before(end):
-		return waitUntil(next, ReasonTrial, "")
-	default:
-		return waitUntil(end, ReasonTrial, "")
-	}
-}
-
-// joined finds a consumer that came into the cycle after the cut. What its store
-// holds may be Inactive, so that it cannot wait for the end of the trial.
-func joined(c *Cycle) (string, bool) {
-	for _, consumer := range c.Consumers {
-		if c.Purpose == PurposeRotation && consumer.Required && c.Pushed[consumer.Name].IsZero() {
-			return consumer.Name, true
-		}
-	}
-	return "", false
-}
-
-// probesPerTrial is how often a consumer is probed while its old key is Inactive.
-const probesPerTrial = 16
-
-// nextProbe tells which consumer is to be probed next in the trial, and when.
-func nextProbe(s State) (name string, at time.Time, ok bool) {
-	c := s.Progress.Cycle
-	for _, consumer := range c.Consumers {
-		if !consumer.Probed {
-			continue
-		}
-		due := c.Probed[consumer.Name].Add(c.trial() / probesPerTrial)
-		if due.Before(s.Progress.Since) {
-			due = s.Progress.Since
-		}
-		if !ok || due.Before(at) {
-			name, at, ok = consumer.Name, due, true
-		}
-	}
-	return name, at, ok
 }

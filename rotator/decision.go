@@ -21,6 +21,10 @@ const (
 	VerbRepin     Verb = "repin"     // the configuration has a new consumer: push it, restart the overlap
 	VerbAccept    Verb = "accept"    // the old key was found Inactive: go on from there
 	VerbClose     Verb = "close"     // the old key was found deleted: the cycle is over
+	VerbReloaded  Verb = "reloaded"  // the reload is complete and the consumer healthy
+	VerbVerify    Verb = "verify"    // every required consumer has the kept key: the overlap begins
+	VerbConfirm   Verb = "confirm"   // somebody else than this program has used the kept key
+	VerbDrift     Verb = "drift"     // a store holds something else while no cycle is open
 	VerbWithdraw  Verb = "withdraw"  // the permission to destroy is gone: back to waiting
 	VerbHalt      Verb = "halt"
 	VerbPause     Verb = "pause"
@@ -28,12 +32,15 @@ const (
 	VerbReject    Verb = "reject"    // refuse an operator's request
 	VerbTurn      Verb = "turn-back" // begin the way back, on an operator's request
 	VerbAsk       Verb = "ask"       // an operator wants the rotation now
+	VerbAck       Verb = "ack"       // a consumer says that it has the kept key
 	VerbHurry     Verb = "hurry"     // an operator declared the old key compromised mid-cycle
 
 	VerbCreate     Verb = "create"
 	VerbProve      Verb = "prove"
 	VerbPush       Verb = "push"
 	VerbProbe      Verb = "probe"
+	VerbStage      Verb = "stage"  // into the store of record, unseen by its readers
+	VerbReload     Verb = "reload" // make a consumer take what its store holds
 	VerbRestore    Verb = "restore"
 	VerbDeactivate Verb = "deactivate"
 	VerbReactivate Verb = "reactivate"
@@ -50,7 +57,7 @@ func (v Verb) Destructive() bool {
 // asks something of a consumer, and so needs an intent first.
 func (v Verb) Effect() bool {
 	switch v {
-	case VerbCreate, VerbProve, VerbPush, VerbProbe, VerbRestore, VerbReactivate:
+	case VerbCreate, VerbProve, VerbStage, VerbPush, VerbReload, VerbProbe, VerbRestore, VerbReactivate:
 		return true
 	default:
 		return v.Destructive()
@@ -94,11 +101,14 @@ type Needs struct {
 	Check    bool  `json:"check,omitempty"`   // preflight of every store
 	UseOf    KeyID `json:"use_of,omitempty"`
 	SignIn   KeyID `json:"sign_in,omitempty"`
+	// Reload names the consumer whose reload is looked at.
+	Reload string `json:"reload,omitempty"`
 }
 
 // Covers reports whether having looked at n answers what want asks.
 func (n Needs) Covers(want Needs) bool {
 	return (n.Keys || !want.Keys) && (n.Identity || !want.Identity) && (n.Stores || !want.Stores) &&
 		(n.History || !want.History) && (n.Check || !want.Check) &&
-		(want.UseOf == "" || want.UseOf == n.UseOf) && (want.SignIn == "" || want.SignIn == n.SignIn)
+		(want.UseOf == "" || want.UseOf == n.UseOf) && (want.SignIn == "" || want.SignIn == n.SignIn) &&
+		(want.Reload == "" || want.Reload == n.Reload)
 }

@@ -28,6 +28,7 @@ func (s *step) write(ctx context.Context, d Decision) error {
 	if err != nil {
 		return s.fail(ctx, Trouble{ReasonUnavailable, err.Error()})
 	}
+	recorded := s.recorded(d.Consumer)
 	intent := entryOf(KindIntent, d)
 	intent.Date = s.state.Live.Date
 	if err := s.save(ctx, Change{Seal: held}, intent); err != nil {
@@ -38,7 +39,7 @@ func (s *step) write(ctx context.Context, d Decision) error {
 	began := s.r.now()
 	e := entryOf(KindDone, d)
 	e.Request = 0
-	date, err := s.putAndVerify(ctx, consumer.Store, credential)
+	date, err := s.putAndVerify(store.WithRecorded(ctx, recorded), d.Verb, consumer.Store, credential)
 	e.Date = date
 	s.effect(ctx, &e, began, err)
 	if err != nil {
@@ -47,26 +48,37 @@ func (s *step) write(ctx context.Context, d Decision) error {
 	return s.succeed(ctx, Change{}, e)
 }
 
-// putAndVerify writes, reads back and signs in with what was read. It returns
-// AWS's date after all of it: the graces count from there.
-func (s *step) putAndVerify(ctx context.Context, place store.Store, c store.Credential) (time.Time, error) {
+// putAndVerify writes or stages, reads back and signs in with what was read. It
+// returns AWS's date after all of it: the graces count from there.
+func (s *step) putAndVerify(ctx context.Context, verb Verb, place store.Store, c store.Credential) (time.Time, error) {
 	if err := s.fence(); err != nil {
 		return time.Time{}, err
 	}
-	if _, err := place.Put(ctx, c); err != nil {
+	write, read := place.Put, func(context.Context) (store.Held, error) { return store.Held{Credential: c}, nil }
+	if reader, ok := place.(store.Reader); ok && !planted(plantNoReadBack) {
+		read = reader.Get
+	}
+	if verb == VerbStage {
+		stager, ok := place.(store.Stager)
+		if !ok {
+			return time.Time{}, errors.New("the store cannot stage")
+		}
+		write, read = stager.Stage, stager.Staged
+	}
+	if _, err := write(ctx, c); err != nil {
 		return time.Time{}, fmt.Errorf("put: %w", err)
 	}
 	name := place.Describe().String()
 	delete(s.sight.held, name)
-	if reader, ok := place.(store.Reader); ok && !planted(plantNoReadBack) {
-		held, err := reader.Get(ctx)
-		if err != nil {
-			return time.Time{}, fmt.Errorf("read back: %w", err)
-		}
-		if !held.Credential.Equal(c) {
-			return time.Time{}, fmt.Errorf("read back: the store holds %s instead of what was written: %w",
-				held.Credential.KeyID(), store.ErrConflict)
-		}
+	held, err := read(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read back: %w", err)
+	}
+	if !held.Credential.Equal(c) {
+		return time.Time{}, fmt.Errorf("read back: the store holds %s instead of what was written: %w",
+			held.Credential.KeyID(), store.ErrConflict)
+	}
+	if _, readable := place.(store.Reader); readable && verb != VerbStage {
 		s.sight.held[name] = held.Credential
 	}
 	who, err := s.target.Witness.SignIn(ctx, c, s.policy().Verify.Regions)
@@ -161,7 +173,8 @@ func (s *step) rewrite(ctx context.Context, d Decision) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrNotProven, err)
 		}
-		if _, err := s.putAndVerify(ctx, consumer.Store, credential); err != nil {
+		ctx := store.WithRecorded(ctx, s.recorded(consumer.Name()))
+		if _, err := s.putAndVerify(ctx, VerbPush, consumer.Store, credential); err != nil {
 			return fmt.Errorf("write %s again: %w: %w", consumer.Name(), ErrNotProven, err)
 		}
 		rewritten[consumer.Name()] = true

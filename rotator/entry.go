@@ -84,6 +84,23 @@ type Pinned struct {
 	Required  bool          `json:"required"`
 	Record    bool          `json:"record,omitempty"`
 	Readable  bool          `json:"readable"`
-	Probed    bool          `json:"probed,omitempty"`
 	Refreshes time.Duration `json:"refreshes,omitempty"`
+	// Wave orders the required consumers: a wave is served once those before it
+	// are done and have soaked. Canaries are wave -1, all others 0 unless said.
+	Wave int           `json:"wave,omitempty"`
+	Soak time.Duration `json:"soak,omitempty"`
+	// Staged: the store of record takes the key unseen before its wave comes.
+	Staged bool `json:"staged,omitempty"`
+	// Reloaded consumers are made to take the key, within ReloadLimit.
+	Reloaded    bool          `json:"reloaded,omitempty"`
+	ReloadLimit time.Duration `json:"reload_limit,omitempty"`
+	// Probed consumers must pass Probes probes in a row, ProbeEvery apart; zero
+	// means once.
+	Probed     bool          `json:"probed,omitempty"`
+	Probes     int           `json:"probes,omitempty"`
+	ProbeEvery time.Duration `json:"probe_every,omitempty"`
+	// Acked consumers tell by a request that they have the key. After AckWithin
+	// it is overdue, which changes nothing but what people are told.
+	Acked     bool          `json:"acked,omitempty"`
+	AckWithin time.Duration `json:"ack_within,omitempty"`
 }

@@ -19,7 +19,7 @@ func (s *step) execute(ctx context.Context, d Decision) error {
 		return s.adopt(ctx, d)
 	case VerbOpen:
 		return s.succeed(ctx, Change{}, s.opened(d))
-	case VerbPause, VerbResume, VerbReject, VerbTurn, VerbAsk, VerbHurry:
+	case VerbPause, VerbResume, VerbReject, VerbTurn, VerbAsk, VerbHurry, VerbAck:
 		e := entryOf(KindRequest, d)
 		e.Opening, e.Asked = d.Opening, d.Asked
 		return s.succeed(ctx, Change{}, e)
@@ -29,7 +29,9 @@ func (s *step) execute(ctx context.Context, d Decision) error {
 		return s.prove(ctx, d)
 	case VerbProbe:
 		return s.probe(ctx, d)
-	case VerbPush, VerbRestore:
+	case VerbReload:
+		return s.reload(ctx, d)
+	case VerbStage, VerbPush, VerbRestore:
 		return s.write(ctx, d)
 	case VerbReactivate:
 		return s.reactivate(ctx, d)
@@ -174,8 +176,12 @@ func (s *step) effectFailed(ctx context.Context, e Entry, err error) error {
 		return err // another replica rules; the journal is its to write
 	}
 	trouble := troubleOf(err)
-	if e.Verb == VerbPush || e.Verb == VerbRestore {
+	switch e.Verb {
+	case VerbStage, VerbPush, VerbRestore:
 		trouble = storeTrouble(err)
+	case VerbReload:
+		trouble = Trouble{ReasonReloadFailing, err.Error()}
+	default:
 	}
 	if planted(plantDiscard) && e.Verb == VerbPush {
 		_, _ = s.target.Keyring.Delete(ctx, Proof{s.user, e.Key, VerbDiscard, s.r.now()})
@@ -223,29 +229,4 @@ func (s *step) prove(ctx context.Context, d Decision) error {
 	}
 	e.Kind, e.Reason, e.Detail = KindFailed, trouble.Reason, trouble.Detail
 	return s.fail(ctx, trouble, e)
-}
-
-// probe asks a consumer whether it works.
-func (s *step) probe(ctx context.Context, d Decision) error {
-	ctx, cancel := s.detached(ctx)
-	defer cancel()
-	consumer, ok := s.target.consumer(d.Consumer)
-	if !ok || consumer.Prober == nil {
-		return s.fail(ctx, Trouble{ReasonProbeFailed, d.Consumer + " has no probe"})
-	}
-	if s.sight.held == nil {
-		s.observe(ctx, Needs{Keys: true, Stores: true})
-	}
-	credential, err := s.credential(ctx, d.Key)
-	began := s.r.now()
-	if err == nil {
-		err = consumer.Prober.Probe(ctx, credential)
-	}
-	e := entryOf(KindDone, d)
-	s.effect(ctx, &e, began, err)
-	if err == nil {
-		return s.succeed(ctx, Change{}, e)
-	}
-	e.Kind, e.Reason, e.Detail = KindFailed, ReasonProbeFailed, err.Error()
-	return s.fail(ctx, Trouble{ReasonProbeFailed, err.Error()}, e)
 }

@@ -100,6 +100,10 @@ const (
 	RequestResume   = "resume"
 	RequestAdopt    = "adopt"
 	RequestEvict    = "evict"
+	// RequestAck tells that a consumer has the new key, RequestAlarm that one
+	// fails: the old key comes back, and the user halts.
+	RequestAck   = "ack"
+	RequestAlarm = "alarm"
 	// RequestTrip opens the breaker; the program itself appends it.
 	RequestTrip = "trip"
 )
@@ -113,8 +117,10 @@ type Request struct {
 	Number int64  `json:"number"`
 	User   User   `json:"user"`
 	Verb   string `json:"verb"`
-	// Key is what adopt and evict are about.
+	// Key is what adopt and evict are about, and what an ack may name.
 	Key KeyID `json:"key,omitempty"`
+	// Consumer is what ack is about, by the name of its store.
+	Consumer string `json:"consumer,omitempty"`
 	// Emergency waives the graces of a rotation, CutFirst cuts before creating.
 	Emergency bool `json:"emergency,omitempty"`
 	CutFirst  bool `json:"cut_first,omitempty"`

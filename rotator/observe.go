@@ -3,6 +3,7 @@ package rotator
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/keyrotator/keyrotator/store"
@@ -10,8 +11,9 @@ import (
 
 // sight is what one look saw, with the credentials that State must not hold.
 type sight struct {
-	live Live
-	held map[string]store.Credential // by consumer name
+	live   Live
+	held   map[string]store.Credential // by consumer name
+	staged store.Credential            // what waits in the store of record
 }
 
 // observe looks at what needs names. It changes nothing. The list of keys is
@@ -48,6 +50,12 @@ func (s *step) observe(ctx context.Context, needs Needs) {
 			live.Use = LastUse{Known: planted(plantUnknownUnused)}
 		}
 	}
+	if needs.Reload != "" {
+		live.Reload = s.reloaded(ctx, needs.Reload)
+	}
+	if !needs.Keys {
+		return
+	}
 	listing, err := s.target.Keyring.List(ctx, s.user)
 	if err != nil {
 		live.Trouble = troubleOf(err)
@@ -62,6 +70,7 @@ func (s *step) observe(ctx context.Context, needs Needs) {
 func (s *step) observeStores(ctx context.Context, live *Live, needs Needs) {
 	for _, c := range s.target.Consumers {
 		view := StoreView{}
+		ctx := store.WithRecorded(ctx, s.recorded(c.Name()))
 		if reader, ok := c.Store.(store.Reader); ok {
 			held, err := reader.Get(ctx)
 			switch {
@@ -79,13 +88,73 @@ func (s *step) observeStores(ctx context.Context, live *Live, needs Needs) {
 				view.Previous = KeyID(previous.KeyID())
 			}
 		}
-		if checker, ok := c.Store.(store.Checker); ok && needs.Check {
-			if err := checker.Check(ctx); err != nil && !errors.Is(err, store.ErrEmpty) {
-				view.Refusal = storeTrouble(err)
-			}
+		if needs.Check {
+			view.Refusal = preflight(ctx, c)
 		}
 		live.Stores[c.Name()] = view
 	}
+	s.observeStaged(ctx, live)
+}
+
+// preflight asks, without changing anything, whether a consumer's store would
+// take a key, and whether its reload and its probe could be begun.
+func preflight(ctx context.Context, c Consumer) Trouble {
+	for _, part := range []any{c.Store, c.Reloader, c.Prober} {
+		checker, ok := part.(store.Checker)
+		if !ok {
+			continue
+		}
+		if err := checker.Check(ctx); err != nil && !errors.Is(err, store.ErrEmpty) {
+			return storeTrouble(err)
+		}
+	}
+	return Trouble{}
+}
+
+// observeStaged looks for what waits unseen in the store of record, where a
+// cycle may have staged something there.
+func (s *step) observeStaged(ctx context.Context, live *Live) {
+	rec, ok := record(s.state.Consumers)
+	if !ok || !rec.Staged {
+		return
+	}
+	consumer, _ := s.target.consumer(rec.Name)
+	stager, ok := consumer.Store.(store.Stager)
+	if !ok {
+		return
+	}
+	view := live.Stores[rec.Name]
+	held, err := stager.Staged(ctx)
+	switch {
+	case errors.Is(err, store.ErrEmpty):
+		return
+	case err != nil && view.Trouble.None():
+		view.Trouble = storeTrouble(err)
+	case err == nil:
+		s.sight.staged = held.Credential
+		view.Staged, view.StagedOwner = KeyID(held.Credential.KeyID()), held.Owner
+	}
+	live.Stores[rec.Name] = view
+}
+
+// recorded reports whether the journal knows that this program wrote a store.
+func (s *step) recorded(consumer string) bool {
+	_, found := slices.BinarySearch(s.row.Progress.Written, consumer)
+	return found
+}
+
+// reloaded asks how a consumer's reload stands.
+func (s *step) reloaded(ctx context.Context, name string) ReloadView {
+	consumer, ok := s.target.consumer(name)
+	c := s.row.Progress.Cycle
+	if !ok || consumer.Reloader == nil || c == nil {
+		return ReloadView{Trouble: Trouble{ReasonReloadFailing, name + " has no reload"}}
+	}
+	done, detail, err := consumer.Reloader.Reloaded(ctx, c.Taking[name].token(c.Keep))
+	if err != nil {
+		return ReloadView{Detail: detail, Trouble: Trouble{ReasonReloadFailing, err.Error()}}
+	}
+	return ReloadView{Done: done, Detail: detail}
 }
 
 // signIn signs in with a key whose secret is in custody or in a store.

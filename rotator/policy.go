@@ -26,6 +26,12 @@ type Policy struct {
 	PushLimit time.Duration `json:"push_limit"`
 	// LastUsedLag is how late IAM may show a use; it is part of the lead.
 	LastUsedLag time.Duration `json:"last_used_lag"`
+	// Adoption has the overlap last until somebody else than this program has
+	// used the new key.
+	Adoption bool `json:"adoption,omitempty"`
+	// DriftReport only reports a store that has drifted while no cycle is open;
+	// otherwise it is written again.
+	DriftReport bool `json:"drift_report,omitempty"`
 	// Verify is the quorum that proves a new key.
 	Verify Quorum `json:"verify"`
 	// WindowGap is the longest time between two openings of the maintenance

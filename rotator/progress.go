@@ -74,6 +74,12 @@ type Progress struct {
 	Handled int64 `json:"handled,omitempty"`
 	// Asked is the request to rotate now that waits for its cycle to open.
 	Asked *Request `json:"asked,omitempty"`
+	// Written are the consumers whose store this program has written, or was
+	// about to, by name in order; some services cannot tell.
+	Written []string `json:"written,omitempty"`
+	// Drifted is the consumer whose store was found to hold something else while
+	// no cycle was open, by a policy that only reports it.
+	Drifted string `json:"drifted,omitempty"`
 	// Suspect is AWS's date at which the world first contradicted the journal.
 	Suspect time.Time `json:"suspect,omitzero"`
 }
@@ -118,7 +124,15 @@ type Cycle struct {
 	Touched bool `json:"touched,omitempty"`
 	// Pushed tells when each consumer was verified to have the kept key.
 	Pushed map[string]time.Time `json:"pushed,omitempty"`
-	// Missed counts the pushes that failed, by consumer.
+	// StagedAt is when the store of record took the key unseen.
+	StagedAt time.Time `json:"staged_at,omitzero"`
+	// Taking tells how far each consumer has come in taking the kept key, once
+	// its store holds it.
+	Taking map[string]Taking `json:"taking,omitempty"`
+	// Adopted is when somebody else than this program used the kept key, as far
+	// as a policy that wants to know has seen.
+	Adopted time.Time `json:"adopted,omitzero"`
+	// Missed counts what failed in a row, by consumer.
 	Missed map[string]int `json:"missed,omitempty"`
 	// Probed tells when each consumer last passed its probe, on the local clock.
 	Probed map[string]time.Time `json:"probed,omitempty"`

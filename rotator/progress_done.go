@@ -2,12 +2,17 @@ package rotator
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
 // done folds an effect that happened.
 func (p *Progress) done(e Entry) error {
 	c := p.Cycle
+	if c == nil && e.Verb == VerbPush { // a repair at rest
+		p.Drifted = ""
+		return nil
+	}
 	if c == nil {
 		return fmt.Errorf("fold %s outside a cycle: %w", e.Verb, ErrUnreadable)
 	}
@@ -22,12 +27,13 @@ func (p *Progress) done(e Entry) error {
 		p.proved(e)
 	case VerbPush:
 		p.pushed(e)
+	case VerbStage:
+		c.StagedAt = e.Date
+	case VerbReload:
+		c.take(e.Consumer, func(t *Taking) { t.Reload, t.ReloadAt = e.Date, e.At })
+		delete(c.Missed, e.Consumer)
 	case VerbProbe:
-		c.Probed = put(c.Probed, e.Consumer, e.At)
-		if c.ProbeFailed == e.Consumer {
-			c.ProbeFailed = ""
-		}
-		p.verifyIfComplete(e)
+		c.probed(e)
 	case VerbRestore:
 		c.Restored = append(c.Restored, e.Consumer)
 	case VerbDeactivate:
@@ -65,25 +71,54 @@ func (p *Progress) proved(e Entry) {
 	}
 }
 
+// probed counts a probe that was passed; one that was failed counts from none.
+func (c *Cycle) probed(e Entry) {
+	c.take(e.Consumer, func(t *Taking) { t.Passed++ })
+	delete(c.Missed, e.Consumer)
+	if c.ProbeFailed == e.Consumer {
+		c.ProbeFailed = ""
+	}
+	pinned, _ := c.consumer(e.Consumer)
+	if c.Taking[e.Consumer].Passed >= pinned.Probes {
+		c.Probed = put(c.Probed, e.Consumer, e.At)
+	}
+	c.take(e.Consumer, func(t *Taking) { t.ProbedAt = e.At })
+}
+
+// consumer finds a consumer as the cycle pinned it.
+func (c *Cycle) consumer(name string) (Pinned, bool) {
+	i := slices.IndexFunc(c.Consumers, func(p Pinned) bool { return p.Name == name })
+	if i < 0 {
+		return Pinned{}, false
+	}
+	return c.Consumers[i], true
+}
+
 func (p *Progress) pushed(e Entry) {
 	c := p.Cycle
 	c.Pushed = put(c.Pushed, e.Consumer, e.Date)
 	delete(c.Missed, e.Consumer)
+	p.restartGrace(e)
+	p.verifyIfComplete(e)
+}
+
+// restartGrace has the grace that runs begin anew, because a consumer came
+// late: its readers count, too.
+func (p *Progress) restartGrace(e Entry) {
 	switch p.Phase {
-	case PhaseOverlap: // an optional consumer came late: its readers count too
-		p.Since, c.Verified = e.At, e.Date
+	case PhaseOverlap:
+		p.Since, p.Cycle.Verified = e.At, e.Date
 	case PhaseTrial, PhaseDeleting:
-		p.Phase, p.Since, c.Inactive = PhaseTrial, e.At, e.Date
+		p.Phase, p.Since, p.Cycle.Inactive = PhaseTrial, e.At, e.Date
 	default:
-		p.verifyIfComplete(e)
 	}
 }
 
-// verifyIfComplete begins the overlap once every required consumer is verified,
+// verifyIfComplete begins the overlap once every required consumer is served,
 // from the latest of their instants.
 func (p *Progress) verifyIfComplete(e Entry) {
 	c := p.Cycle
-	if p.Phase != PhasePropagating || !c.allPushed() {
+	if p.Phase != PhasePropagating || !c.served() {
 		return
 	}
 	if c.Purpose == PurposeBootstrap {
@@ -157,6 +192,9 @@ func (p *Progress) note(e Entry) error {
 	case VerbForget:
 		p.Phase, p.Cycle, p.Current, p.Created, p.Suspect = PhaseUnseen, nil, "", time.Time{}, time.Time{}
 		return nil
+	case VerbDrift:
+		p.Drifted = e.Consumer
+		return nil
 	default:
 	}
 	if c == nil {
@@ -173,6 +211,13 @@ func (p *Progress) note(e Entry) error {
 		c.Intent = nil
 		c.Purpose, c.Retire, c.Keep = PurposeOrphan, e.Key, p.Current
 		c.Verified, p.Phase = e.Date, PhaseOverlap
+	case VerbReloaded:
+		c.take(e.Consumer, func(t *Taking) { t.Reloaded = e.Date })
+		p.restartGrace(e)
+	case VerbVerify:
+		p.verifyIfComplete(e)
+	case VerbConfirm:
+		c.Adopted = e.Use
 	case VerbHeal:
 		p.restartOverlap(e)
 		c.Healed = e.Date
@@ -198,7 +243,7 @@ func (p *Progress) note(e Entry) error {
 // clear drops a suspicion. In a trial it may have been a person who made the
 // key Active and Inactive again, so the trial counts anew.
 func (p *Progress) clear(e Entry) {
-	p.Suspect = time.Time{}
+	p.Suspect, p.Drifted = time.Time{}, ""
 	if p.Cycle != nil && (p.Phase == PhaseTrial || p.Phase == PhaseDeleting) {
 		p.Phase, p.Since = PhaseTrial, e.At
 		p.Cycle.Intent, p.Cycle.Inactive = nil, e.Date

@@ -96,6 +96,7 @@ func (p Progress) Clone() Progress {
 		c.Consumers = slices.Clone(c.Consumers)
 		c.Before = slices.Clone(c.Before)
 		c.Pushed, c.Missed, c.Probed = maps.Clone(c.Pushed), maps.Clone(c.Missed), maps.Clone(c.Probed)
+		c.Taking = maps.Clone(c.Taking)
 		c.Restored, c.Unrestored = slices.Clone(c.Restored), slices.Clone(c.Unrestored)
 		p.Cycle = &c
 	}
@@ -133,6 +134,12 @@ func (p *Progress) open(e Entry) error {
 }
 
 func (p *Progress) intend(e Entry) error {
+	if e.Verb == VerbPush || e.Verb == VerbStage {
+		p.write(e.Consumer)
+	}
+	if p.Cycle == nil && e.Verb == VerbPush { // a repair at rest leaves nothing open
+		return nil
+	}
 	if p.Cycle == nil {
 		return fmt.Errorf("fold intent of %s outside a cycle: %w", e.Verb, ErrUnreadable)
 	}
@@ -146,11 +153,13 @@ func (p *Progress) intend(e Entry) error {
 	case VerbPush:
 		c.Touched = true
 		p.unverify(e)
+	case VerbStage:
+		c.Touched = true
 	case VerbDeactivate:
 		p.Phase = PhaseDeactivating
 	case VerbDelete:
 		p.Phase = PhaseDeleting
-	case VerbRestore, VerbReactivate, VerbDiscard:
+	case VerbReload, VerbRestore, VerbReactivate, VerbDiscard:
 	default:
 		return fmt.Errorf("fold intent of %q: %w", e.Verb, ErrUnreadable)
 	}
@@ -165,6 +174,9 @@ func (p *Progress) unverify(e Entry) {
 	if c.Pushed[e.Consumer].IsZero() {
 		return
 	}
+	c.take(e.Consumer, func(t *Taking) { *t = t.again() })
+	delete(c.Probed, e.Consumer)
+	c.Adopted = time.Time{}
 	switch p.Phase {
 	case PhaseOverlap, PhaseDeactivating:
 		delete(c.Pushed, e.Consumer)
@@ -175,7 +187,18 @@ func (p *Progress) unverify(e Entry) {
 	}
 }
 
+// write records that the program has written a consumer's store, or is about to.
+func (p *Progress) write(consumer string) {
+	if i, found := slices.BinarySearch(p.Written, consumer); !found {
+		p.Written = slices.Insert(slices.Clone(p.Written), i, consumer)
+	}
+}
+
 func (p *Progress) failed(e Entry) {
+	if e.Reason == ReasonStoreForeign && (e.Verb == VerbPush || e.Verb == VerbStage) {
+		// What is there was made by somebody else: the intent was not to be.
+		p.Written = slices.DeleteFunc(slices.Clone(p.Written), func(name string) bool { return name == e.Consumer })
+	}
 	c := p.Cycle
 	if c == nil {
 		return
@@ -195,13 +218,15 @@ func (p *Progress) failed(e Entry) {
 		return
 	case VerbProve:
 		c.Signed, c.SignedFrom, c.SignedLast = 0, time.Time{}, time.Time{}
-	case VerbPush, VerbRestore:
-		if c.Missed == nil {
-			c.Missed = map[string]int{}
-		}
-		c.Missed[e.Consumer]++
+	case VerbStage, VerbPush, VerbReload, VerbRestore:
+		c.miss(e.Consumer)
 	case VerbProbe:
 		c.ProbeFailed = e.Consumer
+		c.miss(e.Consumer)
+		c.take(e.Consumer, func(t *Taking) { t.Passed, t.ProbedAt = 0, e.At })
+		if p.Phase == PhasePropagating {
+			delete(c.Probed, e.Consumer)
+		}
 	case VerbReactivate:
 		if e.Reason != ReasonKeyGone {
 			return // somebody misses the key: the intent has it tried again at once
@@ -216,6 +241,13 @@ func (p *Progress) failed(e Entry) {
 	c.Intent = nil
 }
 
+func (c *Cycle) miss(consumer string) {
+	if c.Missed == nil {
+		c.Missed = map[string]int{}
+	}
+	c.Missed[consumer]++
+}
+
 // withdraw goes back from an intended cut or delete that surely did not happen.
 func (p *Progress) withdraw() {
 	p.Cycle.Intent = nil
@@ -228,61 +260,21 @@ func (p *Progress) withdraw() {
 	}
 }
 
-// request takes an operator's request up, or drops it with a reason.
-func (p *Progress) request(e Entry) error {
-	if p.Cycle == nil && (e.Verb == VerbHurry || e.Verb == VerbTurn) {
-		return fmt.Errorf("fold request %q outside a cycle: %w", e.Verb, ErrUnreadable)
-	}
-	switch e.Verb {
-	case VerbPause:
-		p.Paused = true
-	case VerbResume:
-		p.resume(e)
-	case VerbAsk:
-		p.Asked = e.Asked
-	case VerbHurry:
-		p.Cycle.Emergency, p.Cycle.Request = true, e.Request
-	case VerbTurn:
-		p.Phase, p.Halt = PhaseRollingBack, nil
-		p.Cycle.Request, p.Cycle.Intent = e.Request, nil
-		p.Cycle.Restored, p.Cycle.Unrestored = nil, nil
-	default: // a rejected one changes nothing but Handled
-	}
-	return nil
-}
-
-func (p *Progress) resume(e Entry) {
-	p.Paused, p.Halt, p.Suspect, p.Since = false, nil, time.Time{}, e.At
-	c := p.Cycle
-	if c == nil {
-		return
-	}
-	c.ProbeFailed = ""
-	switch p.Phase {
-	case PhaseRolledBack, PhaseRollingBack:
-		p.Phase = PhaseProving
-		c.Signed, c.SignedFrom, c.SignedLast, c.Pushed, c.Probed, c.Verified = 0, time.Time{}, time.Time{}, nil, nil, time.Time{}
-		c.Inactive, c.UseAtCut = time.Time{}, time.Time{}
-	case PhaseTrial, PhaseDeleting:
-		// Whoever resumes a trial whose key is Active again wants the cut: the
-		// overlap starts again, and the trial after it.
-		if e.Reason == ReasonReactivated {
-			p.restartOverlap(e)
-		}
-	default:
-	}
-	if e.Opening != nil {
-		c.Policy = e.Opening.Policy
-		p.repin(e.Opening.Consumers)
-	}
-}
-
 // restartOverlap has every consumer verified again and the graces start anew.
 func (p *Progress) restartOverlap(e Entry) {
 	c := p.Cycle
 	p.Phase, p.Since = PhasePropagating, e.At
 	c.Intent, c.Pushed, c.Probed, c.Verified = nil, nil, nil, time.Time{}
 	c.Inactive, c.UseAtCut = time.Time{}, time.Time{}
+	c.takeAgain()
+}
+
+// takeAgain has every consumer reloaded and probed again.
+func (c *Cycle) takeAgain() {
+	c.StagedAt, c.Adopted = time.Time{}, time.Time{}
+	for name, t := range c.Taking {
+		c.Taking[name] = t.again()
+	}
 }
 
 // repin takes the consumers of the present configuration into the cycle. One
@@ -293,21 +285,7 @@ func (p *Progress) repin(consumers []Pinned) {
 	if c.Purpose != PurposeRotation && c.Purpose != PurposeBootstrap {
 		return
 	}
-	if (p.Phase == PhaseOverlap || p.Phase == PhaseDeactivating) && !c.allPushed() {
+	if (p.Phase == PhaseOverlap || p.Phase == PhaseDeactivating) && !c.served() {
 		p.Phase, c.Intent, c.Verified = PhasePropagating, nil, time.Time{}
 	}
-}
-
-// allPushed reports whether every required consumer was verified to have the
-// kept key and passed its probe.
-func (c *Cycle) allPushed() bool {
-	for _, consumer := range c.Consumers {
-		if !consumer.Required {
-			continue
-		}
-		if c.Pushed[consumer.Name].IsZero() || consumer.Probed && c.Probed[consumer.Name].IsZero() {
-			return false
-		}
-	}
-	return true
 }

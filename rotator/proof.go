@@ -89,6 +89,10 @@ func checks() []check {
 		{"the kept key is another, Active and newer", true, true, keepsAnother},
 		{"the kept key has just signed in as this user", true, true, signsIn},
 		{"every required consumer holds the kept key", true, true, everyoneHasIt},
+		{"every required consumer has taken the kept key", true, true, func(s State, _ Decision) bool {
+			c := s.Progress.Cycle
+			return c.Purpose != PurposeRotation || c.served()
+		}},
 		{"the key is known unused for the quiet time", true, true, isQuiet},
 		{"the grace has passed on AWS's clock", true, true, gracePassed},
 		{"no store was ever to hold the key", true, false, func(s State, d Decision) bool {

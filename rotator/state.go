@@ -1,6 +1,7 @@
 package rotator
 
 import (
+	"slices"
 	"time"
 )
 
@@ -46,6 +47,8 @@ type Live struct {
 	SignTrouble Trouble
 	// Stores are the consumers' stores, by consumer name.
 	Stores map[string]StoreView
+	// Reload is how the reload of the consumer Needs.Reload stands.
+	Reload ReloadView
 	// Rewritten are the write-only consumers written again in this step.
 	Rewritten map[string]bool
 	// Trouble is why the look is not complete; zero when it is.
@@ -61,6 +64,16 @@ type Trouble struct {
 // None reports that nothing failed.
 func (t Trouble) None() bool { return t.Reason == "" }
 
+// ReloadView is how a reload stands.
+type ReloadView struct {
+	// Done is set when it is complete and the consumer healthy.
+	Done bool
+	// Detail says what is missing.
+	Detail string
+	// Trouble is why that is not known.
+	Trouble Trouble
+}
+
 // StoreView is what one store showed.
 type StoreView struct {
 	// Held is the key a consumer would read now; empty for an empty store and
@@ -69,6 +82,10 @@ type StoreView struct {
 	// Owner is the user in the ownership mark, Previous the key held before.
 	Owner    string
 	Previous KeyID
+	// Staged is the key that waits unseen in a store of record that can stage,
+	// under a mark that names StagedOwner.
+	Staged      KeyID
+	StagedOwner string
 	// Mismatch is set when the store holds the key that was signed in with, but
 	// beside another secret.
 	Mismatch bool
@@ -84,19 +101,20 @@ func (s State) saw(want Needs) bool { return s.Live != nil && s.Live.Needs.Cover
 // record is the store of record among consumers: the one marked, else the
 // first readable one.
 func record(consumers []Pinned) (Pinned, bool) {
-	var first *Pinned
-	for i, c := range consumers {
-		if c.Record && c.Readable {
-			return c, true
-		}
-		if c.Readable && first == nil {
-			first = &consumers[i]
-		}
-	}
-	if first == nil {
+	i := recordIndex(consumers)
+	if i < 0 {
 		return Pinned{}, false
 	}
-	return *first, true
+	return consumers[i], true
+}
+
+// recordIndex is where the store of record is among consumers, -1 for none.
+func recordIndex(consumers []Pinned) int {
+	marked := slices.IndexFunc(consumers, func(c Pinned) bool { return c.Record && c.Readable })
+	if marked >= 0 {
+		return marked
+	}
+	return slices.IndexFunc(consumers, func(c Pinned) bool { return c.Readable })
 }
 
 // refreshes is the longest time any of the consumers takes to read its store again.

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/keyrotator/keyrotator/store"
 )
 
 // Inspector reads one account's credential report: two calls tell of every
@@ -91,6 +93,36 @@ func (r *Rotator) Sweep(ctx context.Context, look func(User)) {
 	}
 }
 
+// drifted reports whether a readable store of the user does not hold the key
+// that the journal says it should. What cannot be read is no reason to look.
+func (r *Rotator) drifted(ctx context.Context, target Target, row Row) bool {
+	p := row.Progress
+	want := p.Current
+	switch {
+	case p.Halt != nil:
+		return false
+	case p.Phase == PhaseOverlap || p.Phase == PhaseTrial:
+		want = p.Cycle.Keep
+	case p.Phase != PhaseIdle:
+		return false
+	}
+	for _, c := range target.Consumers {
+		reader, ok := c.Store.(store.Reader)
+		if !ok {
+			continue
+		}
+		held, err := reader.Get(ctx)
+		if errors.Is(err, store.ErrEmpty) {
+			err = nil
+		}
+		_, written := slices.BinarySearch(p.Written, c.Name())
+		if err == nil && KeyID(held.Credential.KeyID()) != want && (written || !held.Credential.IsZero()) {
+			return true
+		}
+	}
+	return false
+}
+
 // deviants lists the configured users of an account that a sweep must look at.
 // Where the report may not be read, all users at rest are looked at one by one.
 func (r *Rotator) deviants(ctx context.Context, account string) ([]User, error) {
@@ -119,7 +151,8 @@ func (r *Rotator) deviants(ctx context.Context, account string) ([]User, error) 
 		blind := inspector == nil || inspectErr != nil
 		// Nobody else wakes those whom a pause or the breaker held, once all are resumed.
 		held := row.Waiting == ReasonPausedAll && !global.Paused || row.Waiting == ReasonBreaker && !global.Tripped
-		if held || blind && row.Progress.Phase == PhaseIdle || !blind && row.Progress.Deviates(report, row.User.Name) {
+		drifted := r.drifted(ctx, fleet.Targets[row.User], row)
+		if held || drifted || blind && row.Progress.Phase == PhaseIdle || !blind && row.Progress.Deviates(report, row.User.Name) {
 			users = append(users, row.User)
 		}
 	}

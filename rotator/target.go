@@ -2,6 +2,7 @@ package rotator
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -23,8 +24,20 @@ type Consumer struct {
 	Record bool
 	// Refreshes is how often the consumer reads its store again, at the least.
 	Refreshes time.Duration
+	// Wave orders the required consumers; Soak is how long a wave that has this
+	// consumer in it rests before the next one. See Pinned.
+	Wave int
+	Soak time.Duration
+	// Reloader is nil for a consumer that reads its store by itself.
+	Reloader    Reloader
+	ReloadLimit time.Duration
 	// Prober is nil for a consumer that cannot be probed.
-	Prober Prober
+	Prober     Prober
+	Probes     int
+	ProbeEvery time.Duration
+	// Acked is set for a consumer that tells that it has the key, within AckWithin.
+	Acked     bool
+	AckWithin time.Duration
 }
 
 // Name is the store's kind and location; it identifies the consumer.
@@ -33,8 +46,9 @@ func (c Consumer) Name() string { return c.Store.Describe().String() }
 func (c Consumer) pinned() Pinned {
 	_, readable := c.Store.(store.Reader)
 	return Pinned{
-		Name: c.Name(), Required: c.Required, Record: c.Record, Readable: readable,
-		Probed: c.Prober != nil, Refreshes: c.Refreshes,
+		Name: c.Name(), Required: c.Required, Record: c.Record, Readable: readable, Refreshes: c.Refreshes,
+		Wave: c.Wave, Soak: c.Soak, Reloaded: c.Reloader != nil, ReloadLimit: c.ReloadLimit,
+		Probed: c.Prober != nil, Probes: c.Probes, ProbeEvery: c.ProbeEvery, Acked: c.Acked, AckWithin: c.AckWithin,
 	}
 }
 
@@ -56,6 +70,10 @@ func (t Target) pinned() []Pinned {
 	pinned := make([]Pinned, 0, len(t.Consumers))
 	for _, c := range t.Consumers {
 		pinned = append(pinned, c.pinned())
+	}
+	if rec := recordIndex(pinned); rec >= 0 {
+		_, stages := t.Consumers[rec].Store.(store.Stager)
+		pinned[rec].Staged = stages && slices.ContainsFunc(pinned, func(p Pinned) bool { return p.Required && p.Wave < pinned[rec].Wave })
 	}
 	return pinned
 }

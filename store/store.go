@@ -99,6 +99,17 @@ type Historian interface {
 	Previous(ctx context.Context) (Credential, error)
 }
 
+// Stager is a store that can take a credential before its readers see it.
+type Stager interface {
+	// Stage writes the credential so that no reader sees it yet; a Put of the
+	// same credential then shows it. It is idempotent, and refuses what Put
+	// would refuse.
+	Stage(ctx context.Context, c Credential) (Receipt, error)
+	// Staged reads what waits there unseen. ErrEmpty when nothing does, or
+	// only what readers see already.
+	Staged(ctx context.Context) (Held, error)
+}
+
 // Checker is a store that can tell without writing whether a Put would be
 // allowed.
 type Checker interface {
