@@ -273,7 +273,7 @@ func searchFrom(t *testing.T, kind string, faults int, moves ...move) {
 }
 
 func TestNoCrashBreaksAConsumer(t *testing.T) {
-	for _, kind := range []string{"readable", "both", "blind"} {
+	for _, kind := range []string{"readable", "both", "blind", "waves"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			searchFrom(t, kind, budget(t, "KEYROTATOR_SEARCH_FAULTS"))
@@ -282,7 +282,7 @@ func TestNoCrashBreaksAConsumer(t *testing.T) {
 }
 
 func TestNoCrashWithAPersonInTheConsoleBreaksAConsumer(t *testing.T) {
-	for _, kind := range []string{"readable", "both", "blind"} {
+	for _, kind := range []string{"readable", "both", "blind", "waves"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			searchFrom(t, kind, budget(t, "KEYROTATOR_SEARCH_MOVED_FAULTS"), personMoves()...)
@@ -291,7 +291,7 @@ func TestNoCrashWithAPersonInTheConsoleBreaksAConsumer(t *testing.T) {
 }
 
 func TestNoCrashOnTheWayBackBreaksAConsumer(t *testing.T) {
-	for _, kind := range []string{"readable", "both", "blind"} {
+	for _, kind := range []string{"readable", "both", "blind", "waves"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			searchFrom(t, kind, budget(t, "KEYROTATOR_SEARCH_MOVED_FAULTS"), rollbackMove())
@@ -300,7 +300,7 @@ func TestNoCrashOnTheWayBackBreaksAConsumer(t *testing.T) {
 }
 
 func TestNoLostJournalBreaksAConsumer(t *testing.T) {
-	for _, kind := range []string{"readable", "both", "blind"} {
+	for _, kind := range []string{"readable", "both", "blind", "waves"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			searchFrom(t, kind, budget(t, "KEYROTATOR_SEARCH_MOVED_FAULTS"), lostJournalMove())
@@ -310,7 +310,7 @@ func TestNoLostJournalBreaksAConsumer(t *testing.T) {
 
 // TestNoDriftBreaksAConsumer puts the old key back into a store behind our back.
 func TestNoDriftBreaksAConsumer(t *testing.T) {
-	for _, kind := range []string{"readable", "both", "blind"} {
+	for _, kind := range []string{"readable", "both", "blind", "waves"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			searchFrom(t, kind, budget(t, "KEYROTATOR_SEARCH_MOVED_FAULTS"), driftMove())

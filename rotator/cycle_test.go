@@ -24,6 +24,9 @@ func places(kind string) []rotatortest.Place {
 		return []rotatortest.Place{rec}
 	case "both":
 		return []rotatortest.Place{rec, blind}
+	case "waves": // a canary that is restarted and soaks, before the staged store of record is promoted
+		rec.Stages, blind.Refreshes, blind.Reloads, blind.Wave, blind.Soak = true, 0, true, -1, 30*time.Minute
+		return []rotatortest.Place{rec, blind}
 	default:
 		return []rotatortest.Place{blind}
 	}
@@ -46,7 +49,7 @@ func finish(w *rotatortest.World, most int) (steps int, ended bool) {
 }
 
 func TestACleanCycleReplacesTheKey(t *testing.T) {
-	for _, kind := range []string{"readable", "both", "blind"} {
+	for _, kind := range []string{"readable", "both", "blind", "waves"} {
 		t.Run(kind, func(t *testing.T) {
 			w := rotatortest.New(searchPolicy(), places(kind)...)
 			steps, ended := finish(w, 60)

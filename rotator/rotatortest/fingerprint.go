@@ -44,6 +44,9 @@ func (w *World) Fingerprint() string {
 	}
 	for _, p := range w.Places {
 		fmt.Fprintf(&b, "|%s %s %s %s %s", p.Name, p.Held.KeyID(), p.Prior.KeyID(), w.ago(p.Since), p.Reader.KeyID())
+		if p.Stages || p.Reloads {
+			fmt.Fprintf(&b, " %s %s %s", p.Unseen.KeyID(), p.Token, w.ago(p.Restart))
+		}
 	}
 	return b.String()
 }

@@ -2,6 +2,8 @@ package rotatortest
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/keyrotator/keyrotator/rotator"
 	"github.com/keyrotator/keyrotator/store"
@@ -35,14 +37,22 @@ func (p writeOnly) Describe() store.Description {
 	return store.Description{Kind: "fake", Location: p.name}
 }
 
+// given checks that a place may be given a credential.
+func (p writeOnly) given(place *Place, c store.Credential) {
+	p.w.checkPut(*place, c)
+	place.Owner = User.String()
+	if k := p.w.key(rotator.KeyID(c.KeyID())); k != nil {
+		k.Given = true
+	}
+}
+
 // Put implements store.Store.
 func (p writeOnly) Put(_ context.Context, c store.Credential) (store.Receipt, error) {
 	err := p.w.boundary("!put "+p.name, store.ErrThrottled, store.ErrAmbiguous, func() error {
 		place := p.place()
-		p.w.checkPut(*place, c)
-		place.Owner = User.String()
-		if k := p.w.key(rotator.KeyID(c.KeyID())); k != nil {
-			k.Given = true
+		p.given(place, c)
+		if place.Unseen.Equal(c) {
+			place.Unseen = store.Credential{}
 		}
 		if !place.Held.Equal(c) {
 			place.Written = p.w.written(*place)
@@ -67,15 +77,97 @@ func (p readable) Get(context.Context) (store.Held, error) {
 	return store.Held{Credential: place.Held, Owner: place.Owner, Previous: place.Prior.KeyID()}, nil
 }
 
+// staging is a readable place that takes a credential unseen.
+type staging struct{ readable }
+
+var _ store.Stager = staging{}
+
+// Stage implements store.Stager.
+func (p staging) Stage(_ context.Context, c store.Credential) (store.Receipt, error) {
+	err := p.w.boundary("!stage "+p.name, store.ErrThrottled, store.ErrAmbiguous, func() error {
+		place := p.place()
+		p.given(place, c)
+		place.Unseen = c
+		return nil
+	}, nil)
+	return store.Receipt{}, err
+}
+
+// Staged implements store.Stager.
+func (p staging) Staged(context.Context) (store.Held, error) {
+	err := p.w.boundary("staged "+p.name, store.ErrThrottled, store.ErrThrottled, func() error { return nil }, nil)
+	switch place := p.place(); {
+	case err != nil:
+		return store.Held{}, err
+	case place.Unseen.IsZero():
+		return store.Held{}, store.ErrEmpty
+	default:
+		return store.Held{Credential: place.Unseen, Owner: User.String()}, nil
+	}
+}
+
+// reload restarts the consumer of a place.
+type reload struct{ writeOnly }
+
+var _ rotator.Reloader = reload{}
+
+// Describe implements rotator.Reloader.
+func (r reload) Describe() string { return "restart of " + r.name }
+
+// Reload implements rotator.Reloader.
+func (r reload) Reload(_ context.Context, token string) error {
+	return r.w.boundary("!reload "+r.name, store.ErrThrottled, store.ErrAmbiguous, func() error {
+		if place := r.place(); place.Token != token {
+			place.Token, place.Restart = token, r.w.Now
+		}
+		return nil
+	}, nil)
+}
+
+// Reloaded implements rotator.Reloader.
+func (r reload) Reloaded(_ context.Context, token string) (bool, string, error) {
+	err := r.w.boundary("reloaded "+r.name, store.ErrThrottled, store.ErrThrottled, func() error { return nil }, nil)
+	place := r.place()
+	return place.Token == token && place.Restart.IsZero(), "restarting", err
+}
+
+// probe asks the consumer of a place whether it signs in.
+type probe struct{ writeOnly }
+
+var errProbe = errors.New("the consumer does not sign in")
+
+// Probe implements rotator.Prober.
+func (p probe) Probe(context.Context, store.Credential) error {
+	return p.w.boundary("probe "+p.name, store.ErrThrottled, store.ErrThrottled, func() error {
+		if !p.w.live(p.place().Reader) {
+			return errProbe
+		}
+		return nil
+	}, nil)
+}
+
 // Target is the world as the configuration of its user.
 func (w *World) Target() rotator.Target {
 	t := rotator.Target{User: User, Policy: w.Policy, Keyring: IAM{w}, Witness: IAM{w}}
 	for _, p := range w.Places {
-		var s store.Store = writeOnly{w, p.Name}
-		if p.Readable {
-			s = readable{writeOnly{w, p.Name}}
+		here := writeOnly{w, p.Name}
+		c := rotator.Consumer{
+			Store: here, Required: true, Record: p.Record, Refreshes: p.Refreshes, Wave: p.Wave, Soak: p.Soak,
+			Acked: p.Acks, AckWithin: time.Hour, Probes: p.Probes,
 		}
-		t.Consumers = append(t.Consumers, rotator.Consumer{Store: s, Required: true, Record: p.Record, Refreshes: p.Refreshes})
+		if p.Readable {
+			c.Store = readable{here}
+		}
+		if p.Stages {
+			c.Store = staging{readable{here}}
+		}
+		if p.Reloads {
+			c.Reloader, c.ReloadLimit = reload{here}, 10*time.Minute
+		}
+		if p.Probes > 0 {
+			c.Prober = probe{here}
+		}
+		t.Consumers = append(t.Consumers, c)
 	}
 	return t
 }

@@ -81,7 +81,25 @@ type Place struct {
 	Refreshes time.Duration
 	// Reader is what the consumer signs in with now.
 	Reader store.Credential
+	// Stages lets the place take a credential unseen; Unseen is that one.
+	Stages bool
+	Unseen store.Credential
+	// Reloads has the consumer read its place when it is restarted, and only
+	// then; Token is the restart asked for last, and Restart when it began,
+	// zero once it is over.
+	Reloads bool
+	Token   string
+	Restart time.Time
+	// Wave, Soak, Probes and Acks are the consumer's configuration; zero Probes
+	// means that it cannot be probed.
+	Wave   int
+	Soak   time.Duration
+	Probes int
+	Acks   bool
 }
+
+// restartTime is how long a restart takes.
+const restartTime = 30 * time.Second
 
 // New returns a world with one old key that every place holds.
 func New(policy rotator.Policy, places ...Place) *World {
@@ -149,14 +167,22 @@ func (w *World) AdvanceTo(t time.Time) {
 	w.SignInAll()
 }
 
+// read has the consumer read its place again when it is time.
+func (p *Place) read(now time.Time) {
+	switch {
+	case p.Reloads && !p.Restart.IsZero() && now.Sub(p.Restart) >= restartTime:
+		p.Reader, p.Restart = p.Held, time.Time{}
+	case !p.Reloads && now.Sub(p.Since) >= p.Refreshes:
+		p.Reader = p.Held
+	}
+}
+
 // SignInAll has every consumer sign in. A key that a person broke is not ours
 // to answer for; its consumer reads its store again.
 func (w *World) SignInAll() {
 	for i := range w.Places {
 		p := &w.Places[i]
-		if w.Now.Sub(p.Since) >= p.Refreshes {
-			p.Reader = p.Held
-		}
+		p.read(w.Now)
 		if p.Reader.IsZero() {
 			continue
 		}
