@@ -27,6 +27,9 @@ func (p *places) take(path string, s Store) {
 		return
 	}
 	p.owner[location] = path
+	if shared, ok := s.kind().(sharedPlace); ok {
+		p.takeParts(path, s.Kind(), shared.parts())
+	}
 	if s.File == nil {
 		return
 	}
@@ -35,4 +38,16 @@ func (p *places) take(path string, s Store) {
 		p.failKey(path, fmt.Sprintf("another store writes this file in format %s", form), "one format a file")
 	}
 	p.forms[file] = s.File.Format
+}
+
+// takeParts takes single values of a place that other stores may write to too.
+func (p *places) takeParts(path, kind string, parts []string) {
+	for _, part := range parts {
+		location := kind + ":" + part
+		if other, taken := p.owner[location]; taken && other != path {
+			p.failKey(path, fmt.Sprintf("writes %s, which %s writes already", location, other), "two writers would overwrite each other")
+			return
+		}
+		p.owner[location] = path
+	}
 }

@@ -91,15 +91,11 @@ func fileStore(user rotator.User, f *config.File) (store.Store, error) {
 
 // payloadOf makes the shape that a credential is written in.
 func payloadOf(format, profile string, shape config.Shape) (store.Payload, error) {
-	names := store.Names{
-		KeyID: shape.Fields.KeyID, Secret: shape.Fields.Secret,
-		SMTPUser: shape.Fields.SMTPUser, SMTPPassword: shape.Fields.SMTPPassword, SMTPRegion: shape.SESRegion,
-	}
 	switch format {
 	case config.FormatJSON:
-		return store.JSON(names)
+		return store.JSON(namesOf(shape))
 	case config.FormatDotenv:
-		return store.Dotenv(names)
+		return store.Dotenv(namesOf(shape))
 	case config.FormatCredentials:
 		return store.NewAWSFile(store.AWSFile{Profile: profile})
 	case config.FormatTemplate:

@@ -35,7 +35,7 @@ func TestEveryKindOfStoreIsWired(t *testing.T) {
 
 func TestEveryFormatIsWired(t *testing.T) {
 	shape := config.Shape{Fields: config.Fields{KeyID: "ID", Secret: "SECRET"}, Template: "{{.KeyID}}"}
-	for _, kind := range []reflect.Type{reflect.TypeFor[config.SecretsManager](), reflect.TypeFor[config.File]()} {
+	for _, kind := range []reflect.Type{reflect.TypeFor[config.SecretsManager](), reflect.TypeFor[config.File](), reflect.TypeFor[config.Variables]()} {
 		field, _ := kind.FieldByName("Format")
 		formats := 0
 		for word := range strings.SplitSeq(field.Tag.Get("jsonschema"), ",") {
