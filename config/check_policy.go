@@ -15,14 +15,7 @@ func (c *checker) policy(path, name string, p Policy) {
 	if c.usable(verify+".over") && c.usable(verify+".limit") && p.Verify.Limit < p.Verify.Over {
 		c.fail(verify+".limit", fmt.Sprintf("is shorter than over, %s", FormatDuration(p.Verify.Over)), "")
 	}
-	seen := map[string]bool{}
-	for i, region := range p.Verify.Regions {
-		at := fmt.Sprintf("%s.regions[%d]", verify, i)
-		if c.match(at, region, regionName, "a Region such as eu-west-1") && seen[region] {
-			c.fail(at, "is named twice", "")
-		}
-		seen[region] = true
-	}
+	c.regions(verify+".regions", p.Verify.Regions)
 	for i, w := range p.Windows {
 		c.window(fmt.Sprintf("%s.windows[%d]", path, i), w)
 	}
@@ -32,6 +25,18 @@ func (c *checker) policy(path, name string, p Policy) {
 	// A lead made of parts that are wrong would only be a second error.
 	if len(c.findings) == before && c.intact(path) {
 		c.lead(path, name, p)
+	}
+}
+
+// regions checks a list of Regions.
+func (c *checker) regions(path string, regions []string) {
+	seen := map[string]bool{}
+	for i, region := range regions {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if c.match(at, region, regionName, "a Region such as eu-west-1") && seen[region] {
+			c.fail(at, "is named twice", "")
+		}
+		seen[region] = true
 	}
 }
 

@@ -102,6 +102,12 @@ func (c *checker) consumers(path string, u User, places *places) {
 		}
 		c.store(here+".store", consumer.Store)
 		places.take(here+".store", consumer.Store)
+		if consumer.Reload != nil {
+			c.action(here+".reload", *consumer.Reload)
+		}
+		if consumer.Probe != nil {
+			c.action(here+".probe", *consumer.Probe)
+		}
 	}
 	if !required {
 		c.fail(at, "no consumer is required", "the old key would be cut whether or not anyone has the new one")

@@ -30,6 +30,12 @@ func (c *Config) complete() {
 			if kind := consumer.Store.kind(); kind != nil {
 				kind.complete(c, u)
 			}
+			if consumer.Reload != nil {
+				completeKinds(*consumer.Reload, c, u)
+			}
+			if consumer.Probe != nil {
+				completeKinds(*consumer.Probe, c, u)
+			}
 		}
 	}
 }

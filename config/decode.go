@@ -209,7 +209,9 @@ func (d *decoder) decodeMap(node ast.Node, v reflect.Value, path string) {
 			continue
 		}
 		value := reflect.New(v.Type().Elem()).Elem()
-		fillDefaults(value)
+		if value.Kind() == reflect.Struct {
+			fillDefaults(value)
+		}
 		d.decode(entry.Value, value, field{}, join(path, name))
 		v.SetMapIndex(reflect.ValueOf(name), value)
 	}

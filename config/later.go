@@ -16,7 +16,9 @@ func notYet(t reflect.Type) []string {
 	case reflect.TypeFor[User]():
 		return []string{"canary", "wave"}
 	case reflect.TypeFor[Consumer]():
-		return []string{"ack", "canary", "probe", "reload", "wave"}
+		return []string{"ack", "canary", "wave"}
+	case reflect.TypeFor[Reload]():
+		return []string{"rollout"}
 	case reflect.TypeFor[Store]():
 		return []string{
 			"bitbucket", "circleci", "exec", "github", "gitlab", "kubernetes", "parameterstore", "ssm", "terraform", "vault",

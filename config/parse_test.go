@@ -23,6 +23,7 @@ func testEnv() Env {
 	files := map[string]string{
 		"/etc/keyrotator/external-id": "external-id-7\n",
 		"/run/canary":                 canary + "\n",
+		"/run/signing-key":            strings.Repeat("k", 64) + "\n",
 		"/run/spaces":                 canary + " with \"spaces\"",
 		"/run/cron":                   canary + "  * *  * *",
 		"/run/user":                   "prod/" + canary + " x",

@@ -44,4 +44,6 @@ type Consumer struct {
 	Record    bool          `yaml:"record" doc:"This is the store of record: written first, and read back in recovery. By default the first readable store is; at most one a user."`
 	Required  bool          `yaml:"required" jsonschema:"default=true" doc:"The old key is cut only after this consumer has the new one. Set false only where a broken consumer is acceptable."`
 	Refreshes time.Duration `yaml:"refreshes" jsonschema:"default=0s" doc:"How long its readers may keep what they read. The overlap lasts at least as long."`
+	Reload    *Reload       `yaml:"reload" doc:"How it is made to take what its store holds; without it, it reads its store by itself."`
+	Probe     *Probe        `yaml:"probe" doc:"How one knows that it works with what its store holds."`
 }
