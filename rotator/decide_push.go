@@ -1,6 +1,7 @@
 package rotator
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -119,7 +120,23 @@ func contradiction(now time.Time, s State) (Decision, bool) {
 	if reason == "" {
 		return Decision{}, false
 	}
+	if stranded(s) && (reason == ReasonKeyGone || reason == ReasonKeyInactive) {
+		return suspect(now, c.Policy.Settle, s, Decision{Verb: VerbTurn, Key: c.Retire, Reason: reason, Detail: detail}), true
+	}
 	return suspect(now, c.Policy.Settle, s, forgetOr(s, c.Consumers, reason, detail)), true
+}
+
+// stranded reports that consumers before the store of record have the kept key,
+// and that it still holds the old one, which works: if the kept key is broken
+// by somebody else, the way back is the only one that mends them.
+func stranded(s State) bool {
+	c := s.Progress.Cycle
+	rec, ok := record(c.Consumers)
+	old, listed := find(s.Live.Keys, c.Retire)
+	if !ok || !listed || old.Status != Active || s.Live.Stores[rec.Name].Held != c.Retire || c.Purpose != PurposeRotation {
+		return false
+	}
+	return slices.ContainsFunc(c.Consumers, func(p Pinned) bool { return p.Name != rec.Name && !c.Pushed[p.Name].IsZero() })
 }
 
 func recordName(c *Cycle) string {

@@ -22,7 +22,7 @@ func (p *Progress) request(e Entry) error {
 	case VerbHurry:
 		p.Cycle.Emergency, p.Cycle.Request = true, e.Request
 	case VerbTurn:
-		p.Phase, p.Halt = PhaseRollingBack, nil
+		p.Phase, p.Halt, p.Suspect = PhaseRollingBack, nil, time.Time{}
 		p.Cycle.Request, p.Cycle.Intent = e.Request, nil
 		p.Cycle.Restored, p.Cycle.Unrestored = nil, nil
 	default: // a rejected one changes nothing but Handled
