@@ -103,6 +103,7 @@ var (
 	_ store.Checker   = (*Store)(nil)
 	_ store.Reader    = Readable{}
 	_ store.Historian = Readable{}
+	_ store.Stager    = Readable{}
 )
 
 // New makes a store; it calls nothing yet. The result is a Readable if the
@@ -200,22 +201,34 @@ func (s *Store) holds(v *version, c store.Credential) bool {
 	return err == nil && bytes.Equal(merged, v.document)
 }
 
-// replace is one attempt to put the credential into what base holds.
-func (s *Store) replace(ctx context.Context, base *version, c store.Credential) (store.Receipt, error) {
+// next is the version that holds the credential in what base holds; base itself
+// when that holds it already.
+func (s *Store) next(ctx context.Context, base *version, c store.Credential) (*version, error) {
 	if err := s.judge(ctx, base); err != nil {
-		return store.Receipt{}, err
+		return nil, err
 	}
 	document, err := store.Merge(s.options.Payload, base.document, c)
 	if err != nil {
-		return store.Receipt{}, s.wrap("write", err)
+		return nil, s.wrap("write", err)
 	}
 	if len(document) > maxValue {
-		return store.Receipt{}, s.wrap("write", fmt.Errorf("%w: more than %d bytes", store.ErrShape, maxValue))
+		return nil, s.wrap("write", fmt.Errorf("%w: more than %d bytes", store.ErrShape, maxValue))
 	}
 	if base.id != "" && bytes.Equal(document, base.document) {
+		return base, nil
+	}
+	return base.successor(s.options.Owner, c.KeyID(), document), nil
+}
+
+// replace is one attempt to put the credential into what base holds.
+func (s *Store) replace(ctx context.Context, base *version, c store.Credential) (store.Receipt, error) {
+	next, err := s.next(ctx, base, c)
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	if next == base {
 		return store.Receipt{Version: base.id}, nil
 	}
-	next := base.successor(s.options.Owner, c.KeyID(), document)
 	current, err := s.stage(ctx, next)
 	if err != nil {
 		return store.Receipt{}, err

@@ -37,6 +37,7 @@ func Run(t *testing.T, h Harness) {
 		{"another user's place is refused even with adopt", otherOwner},
 		{"other content is kept", otherContent},
 		{"what the place held before can be read", previous},
+		{"what is staged is not seen before it is put", staged},
 		{"a check changes nothing", check},
 		{"no error and no description shows a secret", redaction},
 		{"a cancelled context writes nothing", cancelled},
