@@ -110,7 +110,7 @@ func (c *checker) lead(path, name string, p Policy) {
 		return // an error of a window or freeze, reported there
 	}
 	gap := calendar.LongestGap()
-	lead := p.leadWith(gap, 0)
+	lead := p.leadWith(gap, Pace{})
 	if lead.Total() >= p.MaxAge {
 		c.spoil(path+".max_age", tooShort(name, p, lead), leadHint)
 		return

@@ -76,57 +76,6 @@ func (c *checker) knownAccount(at, name string) {
 	}
 }
 
-func (c *checker) consumers(path string, u User, places *places) {
-	at := path + ".consumers"
-	if !c.usable(at) {
-		return
-	}
-	if len(u.Consumers) == 0 {
-		c.fail(at, "there is no consumer", "a key that is written nowhere would break whoever uses the old one")
-		return
-	}
-	required := false
-	records, names := 0, map[string]bool{}
-	for i, consumer := range u.Consumers {
-		here := fmt.Sprintf("%s[%d]", at, i)
-		required = required || consumer.Required || !c.usable(here+".required")
-		if consumer.Record {
-			records++
-			c.record(here, consumer, records)
-		}
-		if name := here + ".name"; c.given(name) && c.match(name, consumer.Name, entryName, "a name (letters, digits, dot, hyphen, underscore)") {
-			if names[consumer.Name] {
-				c.fail(name, fmt.Sprintf("this user has a consumer %q already", consumer.Name), "")
-			}
-			names[consumer.Name] = true
-		}
-		c.store(here+".store", consumer.Store)
-		places.take(here+".store", consumer.Store)
-		if consumer.Reload != nil {
-			c.action(here+".reload", *consumer.Reload)
-		}
-		if consumer.Probe != nil {
-			c.action(here+".probe", *consumer.Probe)
-		}
-	}
-	if !required {
-		c.fail(at, "no consumer is required", "the old key would be cut whether or not anyone has the new one")
-	}
-}
-
-func (c *checker) record(path string, consumer Consumer, nth int) {
-	at := path + ".record"
-	switch {
-	case nth > 1:
-		c.failKey(at, "this user has a store of record already", "at most one record: true a user")
-	case !consumer.Required:
-		c.failKey(at, "the store of record must be required", "")
-	case consumer.Store.Kind() != "" && c.usable(path+".store") && !consumer.Store.HoldsSecret():
-		c.failKey(at, "the secret access key cannot be read back from this store, so it cannot be the store of record",
-			"use a format that holds the key itself, beside what else it holds")
-	}
-}
-
 // userLead checks that a policy still meets its age with this user's slowest
 // reader; the policy alone has been checked.
 func (c *checker) userLead(path string, u User) {
@@ -142,7 +91,7 @@ func (c *checker) userLead(path string, u User) {
 		}
 	}
 	at := fmt.Sprintf("%s.consumers[%d].refreshes", path, slowest)
-	lead := p.leadWith(gap, u.Consumers[slowest].Refreshes)
+	lead := p.leadWith(gap, u.Pace())
 	if c.usable(at) && lead.Total() >= p.MaxAge {
 		c.fail(at, tooShort(u.Policy, p, lead), leadHint)
 	}

@@ -26,7 +26,10 @@ func (c *Config) complete() {
 		c.Sealing.Identity = c.JournalPath() + ".identity"
 	}
 	for _, u := range c.Users {
-		for _, consumer := range u.Consumers {
+		for i, consumer := range u.Consumers {
+			if consumer.Canary && consumer.Soak == 0 {
+				u.Consumers[i].Soak = canarySoak
+			}
 			if kind := consumer.Store.kind(); kind != nil {
 				kind.complete(c, u)
 			}

@@ -11,12 +11,6 @@ func notYet(t reflect.Type) []string {
 		return []string{"cluster", "discovery", "notifications", "organization", "passwords", "recovery", "waves"}
 	case reflect.TypeFor[Sealing]():
 		return []string{"kms"}
-	case reflect.TypeFor[Policy]():
-		return []string{"canary", "waves"}
-	case reflect.TypeFor[User]():
-		return []string{"canary", "wave"}
-	case reflect.TypeFor[Consumer]():
-		return []string{"ack", "canary", "wave"}
 	case reflect.TypeFor[Reload]():
 		return []string{"rollout"}
 	case reflect.TypeFor[Store]():

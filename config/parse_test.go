@@ -193,7 +193,7 @@ func TestDerivedValues(t *testing.T) {
 	if got := full.Accounts["shared"].ID; got != "444455556666" {
 		t.Errorf("an unquoted account id became %q", got)
 	}
-	lead, err := full.Policies["quarterly"].Lead(2 * 24 * time.Hour)
+	lead, err := full.Policies["quarterly"].Lead(Pace{Refreshes: 2 * 24 * time.Hour})
 	if err != nil || lead.Total() != 10*time.Minute+time.Minute+15*time.Minute+48*time.Hour+24*time.Hour+5*time.Hour+7*24*time.Hour+3*69*time.Hour {
 		t.Errorf("lead = %v = %v (%v)", lead.Total(), lead, err)
 	}

@@ -10,7 +10,7 @@ import (
 
 // Policy says how old keys may get and how long each grace lasts.
 type Policy struct {
-	MaxAge      time.Duration `yaml:"max_age" jsonschema:"default=90d" check:"positive" doc:"The age by which the old key is gone. A rotation starts earlier by its lead: settle + verify.over + push_limit + the longer of overlap and refreshes + quiet + last_used_lag + trial + three times the longest gap between windows."`
+	MaxAge      time.Duration `yaml:"max_age" jsonschema:"default=90d" check:"positive" doc:"The age by which the old key is gone. A rotation starts earlier by its lead: settle + verify.over + push_limit + the limits of reloads, probes, acknowledgements and soaks + the longer of overlap and refreshes + quiet + last_used_lag + trial + three times the longest gap between windows."`
 	Overlap     time.Duration `yaml:"overlap" jsonschema:"default=24h" doc:"How long both keys stay active once every consumer has the new one."`
 	Quiet       time.Duration `yaml:"quiet" jsonschema:"default=24h" doc:"How long the old key must be known to be unused before it is deactivated."`
 	Trial       time.Duration `yaml:"trial" jsonschema:"default=7d" doc:"How long the old key stays inactive before it is deleted."`
@@ -18,10 +18,18 @@ type Policy struct {
 	Jitter      time.Duration `yaml:"jitter" jsonschema:"default=6h" doc:"Spreads the starts of many users; it only ever starts one earlier."`
 	PushLimit   time.Duration `yaml:"push_limit" jsonschema:"default=15m" check:"positive" doc:"How long writing to every store may take before a person is asked."`
 	LastUsedLag time.Duration `yaml:"last_used_lag" jsonschema:"default=5h" doc:"How late AWS may report a key's last use. Shorten it only against an emulator."`
+	Adoption    bool          `yaml:"adoption" doc:"Let the overlap last until AWS has seen the new key used by somebody else than keyrotator. A consumer that uses its key rarely holds the old one for as long."`
+	Drift       string        `yaml:"drift" jsonschema:"default=repair,enum=repair,enum=report" doc:"What a sweep does about a readable store of ours that does not hold the key in use while no rotation is under way: write it again, or only report it until the next rotation is due."`
 	Verify      Verify        `yaml:"verify" doc:"What proves that a new key works. One success is not enough: about one new key in ten fails again after its first."`
 	Windows     []Window      `yaml:"windows" doc:"When keys may be created, deactivated and deleted; any time when empty. Writing to stores, repair and rollback are never held back."`
 	Freezes     []Freeze      `yaml:"freezes" doc:"Spans in which no key is created, deactivated or deleted; they outrank the windows."`
 }
+
+// What a sweep does about a store that has drifted.
+const (
+	DriftRepair = "repair"
+	DriftReport = "report"
+)
 
 // Verify is the quorum that proves a new key.
 type Verify struct {
@@ -95,31 +103,32 @@ func (l Lead) String() string {
 	return strings.Join(parts, " + ")
 }
 
-// Lead returns the parts of the policy's lead for consumers that re-read their
-// store within refreshes. It fails only for a Policy that Parse did not make.
-func (p Policy) Lead(refreshes time.Duration) (Lead, error) {
+// Lead returns the parts of the policy's lead for consumers of that pace. It
+// fails only for a Policy that Parse did not make.
+func (p Policy) Lead(pace Pace) (Lead, error) {
 	calendar, err := p.Calendar()
 	if err != nil {
 		return nil, err
 	}
-	return p.leadWith(calendar.LongestGap(), refreshes), nil
+	return p.leadWith(calendar.LongestGap(), pace), nil
 }
 
 // leadWith is Lead for a longest gap that is known already: finding it walks
 // through years of openings.
-func (p Policy) leadWith(gap, refreshes time.Duration) Lead {
+func (p Policy) leadWith(gap time.Duration, pace Pace) Lead {
 	both := Addend{"overlap", p.Overlap}
-	if refreshes > p.Overlap {
-		both = Addend{"refreshes", refreshes}
+	if pace.Refreshes > p.Overlap {
+		both = Addend{"refreshes", pace.Refreshes}
 	}
-	return Lead{
-		{"settle", p.Settle},
-		{"verify.over", p.Verify.Over},
-		{"push_limit", p.PushLimit},
+	lead := Lead{{"settle", p.Settle}, {"verify.over", p.Verify.Over}, {"push_limit", p.PushLimit}}
+	if pace.Serving > 0 {
+		lead = append(lead, Addend{"reloads, probes, acknowledgements and soaks", pace.Serving})
+	}
+	return append(lead, Lead{
 		both,
 		{"quiet", p.Quiet},
 		{"last_used_lag", p.LastUsedLag},
 		{"trial", p.Trial},
 		{"3 × longest gap between windows", 3 * gap}, // create, cut and delete may each wait for one
-	}
+	}...)
 }

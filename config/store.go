@@ -73,6 +73,12 @@ func (s Store) Location() string {
 	return ""
 }
 
+// stages reports whether the store can take a credential before its readers see it.
+func (s Store) stages() bool {
+	kind, ok := s.kind().(interface{ stages() bool })
+	return ok && kind.stages()
+}
+
 func (c *checker) store(path string, s Store) {
 	if !c.usable(path) || !c.given(path) {
 		return

@@ -36,6 +36,9 @@ func (m *SecretsManager) location() string {
 	return m.Account + "/" + m.Region + "/" + secretName(m.Secret)
 }
 
+// stages: a version may wait under AWSPENDING.
+func (m *SecretsManager) stages() bool { return m.holdsSecret() }
+
 func (m *SecretsManager) holdsSecret() bool { return holdsSecret(m.Format, m.Shape) }
 
 func (m *SecretsManager) check(c *checker, path string) {

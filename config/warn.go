@@ -20,10 +20,10 @@ func (c *Config) Warnings() []Finding {
 		warn("users", "there is no user", "nothing will be rotated")
 	}
 	used := map[string]bool{}
-	slowest := map[string]time.Duration{}
+	slowest := map[string]Pace{}
 	for _, u := range c.Users {
 		used[u.Policy] = true
-		slowest[u.Policy] = max(slowest[u.Policy], u.LongestRefresh())
+		slowest[u.Policy] = slowest[u.Policy].slower(u.Pace())
 	}
 	for _, name := range sortedKeys(c.Policies) {
 		if used[name] || src.given(join("policies", name)) {
@@ -41,7 +41,7 @@ func (c *Config) Warnings() []Finding {
 // documents of IAM and STS, and some of clocks that differ.
 const safeMargin = 6 * time.Minute
 
-func warnPolicy(path string, p Policy, refreshes time.Duration, warn func(path, message, hint string)) {
+func warnPolicy(path string, p Policy, pace Pace, warn func(path, message, hint string)) {
 	for _, w := range []struct {
 		key  string
 		have time.Duration
@@ -62,7 +62,7 @@ func warnPolicy(path string, p Policy, refreshes time.Duration, warn func(path, 
 	if p.Verify.Successes < 3 {
 		warn(path+".verify.successes", fmt.Sprintf("verify.successes is %d, less than 3", p.Verify.Successes), "about one new key in ten fails again after its first success")
 	}
-	if lead, err := p.Lead(refreshes); err == nil && lead.Total()+p.Jitter >= p.MaxAge {
+	if lead, err := p.Lead(pace); err == nil && lead.Total()+p.Jitter >= p.MaxAge {
 		warn(path+".jitter", fmt.Sprintf("lead %s and jitter %s together reach max_age %s", FormatDuration(lead.Total()), FormatDuration(p.Jitter), FormatDuration(p.MaxAge)),
 			"some rotations would start again as soon as they end; shorten jitter")
 	}

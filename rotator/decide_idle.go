@@ -88,7 +88,7 @@ func evidence(keys []Key) string {
 // decideIdle meets a user with one key in use.
 func decideIdle(now time.Time, policy Policy, s State) Decision {
 	p := s.Progress
-	start := policy.Start(s.User, p.Created, refreshes(s.Consumers))
+	start := policy.Start(s.User, p.Created, s.Consumers)
 	due := p.Asked != nil || !now.Before(start)
 	if !due && !s.Look && p.Suspect.IsZero() {
 		return waitUntil(start, ReasonNotDue, "")

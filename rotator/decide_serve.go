@@ -46,7 +46,7 @@ func decideSoak(now time.Time, s State, wave []Pinned) (Decision, bool) {
 		if !consumer.Probed || !consumer.Required || consumer.Wave >= wave[0].Wave {
 			continue
 		}
-		at := c.Taking[consumer.Name].ProbedAt.Add(consumer.spacing())
+		at := c.Taking[consumer.Name].ProbedAt.Add(max(consumer.spacing(), rest/probesPerGrace))
 		if !now.Before(at) {
 			return Decision{Verb: VerbProbe, Key: c.Keep, Consumer: consumer.Name, Reason: ReasonSoaking}, true
 		}
@@ -135,12 +135,17 @@ func decideReloaded(now time.Time, s State, consumer Pinned) Decision {
 // awaitAck waits until the consumer tells that it has the key. When it is
 // overdue it waits on, and people are told so.
 func awaitAck(now time.Time, c *Cycle, consumer Pinned) Decision {
+	if due := c.ackDue(consumer); now.Before(due) {
+		return waitUntil(due, ReasonAwaitingAck, consumer.Name)
+	}
+	return waitUntil(time.Time{}, ReasonAckOverdue, consumer.Name)
+}
+
+// ackDue is when an acknowledgement becomes overdue.
+func (c *Cycle) ackDue(consumer Pinned) time.Time {
 	since := c.Pushed[consumer.Name]
 	if at := c.Taking[consumer.Name].Reloaded; at.After(since) {
 		since = at
 	}
-	if due := since.Add(consumer.AckWithin); now.Before(due) {
-		return waitUntil(due, ReasonAwaitingAck, consumer.Name)
-	}
-	return waitUntil(time.Time{}, ReasonAckOverdue, consumer.Name)
+	return since.Add(consumer.AckWithin)
 }

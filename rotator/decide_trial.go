@@ -85,8 +85,9 @@ func joined(c *Cycle) (Pinned, bool) {
 	return consumer, c.needs(consumer) != needAck
 }
 
-// probesPerTrial is how often a consumer is probed while its old key is Inactive.
-const probesPerTrial = 16
+// probesPerGrace is how often a consumer is probed while its old key is
+// Inactive, or while it soaks.
+const probesPerGrace = 16
 
 // nextProbe tells which consumer is to be probed next in the trial, and when.
 func nextProbe(s State) (name string, at time.Time, ok bool) {
@@ -95,7 +96,7 @@ func nextProbe(s State) (name string, at time.Time, ok bool) {
 		if !consumer.Probed {
 			continue
 		}
-		due := c.Probed[consumer.Name].Add(c.trial() / probesPerTrial)
+		due := c.Probed[consumer.Name].Add(c.trial() / probesPerGrace)
 		if due.Before(s.Progress.Since) {
 			due = s.Progress.Since
 		}

@@ -66,20 +66,57 @@ const windowedActs = 3
 
 // Lead is how long before the maximum age a cycle must start so that, with its
 // consumers in sync, the old key is gone in time.
-func (p Policy) Lead(refreshes time.Duration) time.Duration {
-	return p.Settle + p.Verify.Over + p.PushLimit + max(p.Overlap, refreshes) +
+func (p Policy) Lead(consumers []Pinned) time.Duration {
+	return p.Settle + p.Verify.Over + p.PushLimit + serving(consumers) + max(p.Overlap, refreshes(consumers)) +
 		p.Quiet + p.LastUsedLag + p.Trial + windowedActs*p.WindowGap
+}
+
+// serving is how long it may take, once every store could be written, until
+// the last required consumer has taken the new key: wave after wave, the longest
+// reload, the longest probing and the longest acknowledgement of each, and the
+// soak before the next.
+func serving(consumers []Pinned) time.Duration {
+	type wave struct{ reload, probe, ack, soak time.Duration }
+	waves, last := map[int]wave{}, 0
+	for _, c := range consumers {
+		if !c.Required {
+			continue
+		}
+		w := waves[c.Wave]
+		w.soak = max(w.soak, c.Soak)
+		if c.Reloaded {
+			w.reload = max(w.reload, c.ReloadLimit)
+		}
+		if c.Probed && c.Probes > 1 {
+			w.probe = max(w.probe, time.Duration(c.Probes-1)*c.spacing())
+		}
+		if c.Acked {
+			w.ack = max(w.ack, c.AckWithin)
+		}
+		if len(waves) == 0 || c.Wave > last {
+			last = c.Wave
+		}
+		waves[c.Wave] = w
+	}
+	total := time.Duration(0)
+	for number, w := range waves {
+		total += w.reload + w.probe + w.ack
+		if number != last {
+			total += w.soak
+		}
+	}
+	return total
 }
 
 // Start is when the rotation of a key made at created becomes due. The jitter
 // is a hash of the user's name, so that it is the same after every restart,
 // and it only ever starts a cycle earlier.
-func (p Policy) Start(user User, created time.Time, refreshes time.Duration) time.Time {
+func (p Policy) Start(user User, created time.Time, consumers []Pinned) time.Time {
 	earlier := time.Duration(0)
 	if p.Jitter > 0 {
 		earlier = time.Duration(hashOf(user, 0) % uint64(p.Jitter))
 	}
-	return created.Add(p.MaxAge - p.Lead(refreshes) - earlier)
+	return created.Add(p.MaxAge - p.Lead(consumers) - earlier)
 }
 
 // Grace is how long both keys stay Active: the overlap, or longer when a

@@ -143,7 +143,7 @@ func TestTheFirstKeyOfTheYearIsGoneByItsMaximumAge(t *testing.T) {
 			w := rotatortest.New(policy, places("both")...)
 			w.Places[1].Refreshes = reread
 			refreshes := max(reread, w.Places[0].Refreshes)
-			w.Keys[0].Created = w.Now.Add(time.Hour).Add(w.Now.Sub(policy.Start(rotatortest.User, w.Now, refreshes)))
+			w.Keys[0].Created = w.Now.Add(time.Hour).Add(w.Now.Sub(policy.Start(rotatortest.User, w.Now, []rotator.Pinned{{Required: true, Refreshes: refreshes}})))
 			deadline := w.Keys[0].Created.Add(policy.MaxAge)
 			s := open(t, w)
 			if policy.WindowGap > 0 {

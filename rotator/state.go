@@ -99,7 +99,7 @@ type StoreView struct {
 func (s State) saw(want Needs) bool { return s.Live != nil && s.Live.Needs.Covers(want) }
 
 // record is the store of record among consumers: the one marked, else the
-// first readable one.
+// first readable one that is required.
 func record(consumers []Pinned) (Pinned, bool) {
 	i := recordIndex(consumers)
 	if i < 0 {
@@ -110,11 +110,11 @@ func record(consumers []Pinned) (Pinned, bool) {
 
 // recordIndex is where the store of record is among consumers, -1 for none.
 func recordIndex(consumers []Pinned) int {
-	marked := slices.IndexFunc(consumers, func(c Pinned) bool { return c.Record && c.Readable })
+	marked := slices.IndexFunc(consumers, func(c Pinned) bool { return c.Record && c.Readable && c.Required })
 	if marked >= 0 {
 		return marked
 	}
-	return slices.IndexFunc(consumers, func(c Pinned) bool { return c.Readable })
+	return slices.IndexFunc(consumers, func(c Pinned) bool { return c.Readable && c.Required })
 }
 
 // refreshes is the longest time any of the consumers takes to read its store again.

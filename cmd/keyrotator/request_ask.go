@@ -35,6 +35,9 @@ func (c *cli) ask(ctx context.Context, q rotator.Request, args []string, a askin
 	}
 	defer func() { _ = db.Close() }() // every write was confirmed on its own
 	q.By, q.Why, q.At = operator(), a.why, c.now()
+	if q.Consumer, err = c.consumerOf(ctx, cfg, q); err != nil {
+		return err
+	}
 	if q.User != rotator.AllUsers() {
 		if err := c.foresee(ctx, cfg, db, q); err != nil {
 			return err
@@ -201,6 +204,8 @@ func nextOf(q rotator.Request) string {
 		rotator.RequestResume:   "the daemon looks at this user at once and goes on",
 		rotator.RequestAdopt:    "the daemon looks whether the key is listed, active and the one in the stores, and takes it for the one in use",
 		rotator.RequestEvict:    "the daemon retires the key: overlap, quiet time, trial, then it is deleted",
+		rotator.RequestAck:      "the daemon takes it that this consumer has the new key",
+		rotator.RequestAlarm:    "the daemon makes the old key active again if it was cut, and waits for your resume or rollback",
 	}
 	return next[q.Verb] + follow
 }
@@ -213,6 +218,9 @@ func describeRequest(q rotator.Request) string {
 	}
 	if q.Key != "" {
 		text += " " + string(q.Key)
+	}
+	if q.Consumer != "" {
+		text += " " + q.Consumer
 	}
 	switch {
 	case q.CutFirst:
@@ -244,6 +252,7 @@ func (c *cli) printRequest(q rotator.Request) error {
 		{head: "USER", cell: func(q rotator.Request) string { return q.User.String() }},
 		{head: "VERB", cell: func(q rotator.Request) string { return q.Verb }},
 		{head: "KEY", cell: func(q rotator.Request) string { return string(q.Key) }},
+		{head: "CONSUMER", cell: func(q rotator.Request) string { return q.Consumer }},
 		{head: "EMERGENCY", cell: func(q rotator.Request) string { return fmt.Sprint(q.Emergency) }},
 		{head: "CUT FIRST", cell: func(q rotator.Request) string { return fmt.Sprint(q.CutFirst) }},
 		{head: "BY", cell: func(q rotator.Request) string { return q.By }},

@@ -57,14 +57,16 @@ type userStatus struct {
 	OldKey rotator.KeyID `json:"old_key,omitempty"`
 	// Waiting is the reason of the last decision to wait, Until when the user
 	// is looked at next; none means on a request or at the next sweep.
-	Waiting   rotator.Reason    `json:"waiting,omitempty"`
-	Detail    string            `json:"detail,omitempty"`
-	Until     time.Time         `json:"until,omitzero"`
-	Attempts  int               `json:"attempts,omitempty"`
-	Consumers []consumerStatus  `json:"consumers"`
-	Paused    bool              `json:"paused"`
-	Halt      *haltStatus       `json:"halt,omitempty"`
-	Requests  []rotator.Request `json:"requests"`
+	Waiting   rotator.Reason   `json:"waiting,omitempty"`
+	Detail    string           `json:"detail,omitempty"`
+	Until     time.Time        `json:"until,omitzero"`
+	Attempts  int              `json:"attempts,omitempty"`
+	Consumers []consumerStatus `json:"consumers"`
+	// Drifted is the store that was found not to hold the key in use.
+	Drifted  string            `json:"drifted,omitempty"`
+	Paused   bool              `json:"paused"`
+	Halt     *haltStatus       `json:"halt,omitempty"`
+	Requests []rotator.Request `json:"requests"`
 	// Unreadable is set for a row of a newer version.
 	Unreadable string `json:"unreadable,omitempty"`
 }
@@ -74,6 +76,8 @@ type consumerStatus struct {
 	Name     string `json:"name"`
 	Required bool   `json:"required"`
 	InSync   bool   `json:"in_sync"`
+	// Standing says more: whether it is behind, being reloaded, unprobed, …
+	Standing rotator.Standing `json:"standing"`
 }
 
 // haltStatus is why a user needs a person and what that person may type.
@@ -177,7 +181,7 @@ func statusOf(cfg *config.Config, u config.User, configured bool, row rotator.Ro
 	s := userStatus{
 		User: row.User.String(), Phase: p.Phase, Key: p.Current, Created: p.Created, Cycle: p.Number,
 		Waiting: row.Waiting, Detail: row.Detail, Until: row.Due, Attempts: row.Attempts,
-		Consumers: []consumerStatus{}, Paused: p.Paused, Requests: append([]rotator.Request{}, row.Requests...),
+		Consumers: []consumerStatus{}, Drifted: p.Drifted, Paused: p.Paused, Requests: append([]rotator.Request{}, row.Requests...),
 	}
 	if p.Phase == rotator.PhaseUnseen {
 		s.Phase = "unseen"
@@ -194,11 +198,11 @@ func statusOf(cfg *config.Config, u config.User, configured bool, row rotator.Ro
 	if cycle := p.Cycle; cycle != nil {
 		s.Purpose, s.NewKey, s.OldKey = cycle.Purpose, cycle.Keep, cycle.Retire
 		for _, consumer := range cycle.Consumers {
-			s.Consumers = append(s.Consumers, consumerStatus{consumer.Name, consumer.Required, inSync(p.Phase, cycle, consumer.Name)})
+			s.Consumers = append(s.Consumers, standingOf(p, consumer.Name, consumer.Name, consumer.Required))
 		}
 	} else {
 		for _, consumer := range u.Consumers {
-			s.Consumers = append(s.Consumers, consumerStatus{consumer.Store.Location(), consumer.Required, p.Current != ""})
+			s.Consumers = append(s.Consumers, standingOf(p, consumer.Store.Location(), consumer.Store.Location(), consumer.Required))
 		}
 	}
 	if p.Halt != nil {
@@ -207,15 +211,7 @@ func statusOf(cfg *config.Config, u config.User, configured bool, row rotator.Ro
 	return s
 }
 
-// inSync reports whether a consumer was seen to have the key it should have.
-// Only a rotation and a first key write to consumers at all.
-func inSync(phase rotator.Phase, cycle *rotator.Cycle, consumer string) bool {
-	switch {
-	case phase == rotator.PhaseRollingBack || phase == rotator.PhaseRolledBack:
-		return !slices.Contains(cycle.Unrestored, consumer) && (phase == rotator.PhaseRolledBack || slices.Contains(cycle.Restored, consumer))
-	case cycle.Purpose == rotator.PurposeRotation || cycle.Purpose == rotator.PurposeBootstrap:
-		return !cycle.Pushed[consumer].IsZero()
-	default:
-		return true
-	}
+func standingOf(p rotator.Progress, key, name string, required bool) consumerStatus {
+	standing := p.Standing(key)
+	return consumerStatus{Name: name, Required: required, InSync: standing.InSync(), Standing: standing}
 }

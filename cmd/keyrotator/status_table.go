@@ -229,7 +229,10 @@ func (u userStatus) story(now time.Time) string {
 		fmt.Fprintf(&b, "\n%s: %s (%d times in a row)\n", u.User, oneLine(sentence(u.Waiting)+": "+u.Detail), u.Attempts)
 	}
 	if behind := u.behind(); u.NewKey != "" && len(behind) > 0 {
-		fmt.Fprintf(&b, "\n%s: these do not have the key %s yet: %s\n", u.User, short(u.NewKey), strings.Join(behind, ", "))
+		fmt.Fprintf(&b, "\n%s: these have not taken the key %s yet: %s\n", u.User, short(u.NewKey), strings.Join(behind, ", "))
+	}
+	if u.Drifted != "" {
+		fmt.Fprintf(&b, "\n%s: %s does not hold the key in use any more\n", u.User, u.Drifted)
 	}
 	for _, r := range u.Requests {
 		fmt.Fprintf(&b, "\n%s: request %d waits to be taken up: %s\n", u.User, r.Number, oneLine(describeRequest(r)))
@@ -237,12 +240,13 @@ func (u userStatus) story(now time.Time) string {
 	return b.String()
 }
 
-// behind are the consumers that do not have the key they should have.
+// behind are the consumers that do not have the key they should have, and how
+// they stand.
 func (u userStatus) behind() []string {
 	var names []string
 	for _, consumer := range u.Consumers {
 		if !consumer.InSync {
-			names = append(names, consumer.Name)
+			names = append(names, fmt.Sprintf("%s (%s)", consumer.Name, consumer.Standing))
 		}
 	}
 	return names

@@ -131,7 +131,7 @@ func buildPolicy(name string, p config.Policy) (policy, error) {
 			Verify: rotator.Quorum{
 				Successes: p.Verify.Successes, Over: p.Verify.Over, Limit: p.Verify.Limit, Regions: p.Verify.Regions,
 			},
-			WindowGap: calendar.LongestGap(),
+			WindowGap: calendar.LongestGap(), Adoption: p.Adoption, DriftReport: p.Drift == config.DriftReport,
 		},
 		calendar: calendar,
 	}, nil

@@ -36,7 +36,13 @@ func (b storeBuilder) consumers(user rotator.User, u config.User) ([]rotator.Con
 		if err != nil {
 			return nil, fmt.Errorf("wire consumer %d of %s: %w", i+1, user, err)
 		}
-		consumer := rotator.Consumer{Store: place, Required: c.Required, Record: c.Record, Refreshes: c.Refreshes}
+		consumer := rotator.Consumer{
+			Store: place, Required: c.Required, Record: c.Record, Refreshes: c.Refreshes,
+			Wave: c.Order() - 1, Soak: c.Soak, // a canary is wave -1
+		}
+		if c.Ack != nil {
+			consumer.Acked, consumer.AckWithin = true, c.Ack.Within
+		}
 		// The journal knows a consumer by its store alone.
 		if other, taken := places[consumer.Name()]; taken {
 			return nil, fmt.Errorf("wire consumer %d of %s: the journal cannot tell %s from that of consumer %d", i+1, user, consumer.Name(), other)

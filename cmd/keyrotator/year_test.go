@@ -173,9 +173,9 @@ func (w *yearWorld) expected(u yearUser, orphans int) (least, most int) {
 		slack = 3 * time.Hour
 	}
 	count := func(late, end time.Duration) (n int) {
-		at := max(u.policy.Start(u.user, u.created, u.refreshes).Sub(w.began), 0) + late
+		at := max(u.start(u.created).Sub(w.began), 0) + late
 		for ; at < end; n++ {
-			at = u.policy.Start(u.user, w.began.Add(at), u.refreshes).Sub(w.began) + late
+			at = u.start(w.began.Add(at)).Sub(w.began) + late
 		}
 		return n
 	}

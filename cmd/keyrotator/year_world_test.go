@@ -58,6 +58,11 @@ type yearUser struct {
 	places    []namedPlace
 }
 
+// start is when the rotation of a key made at created becomes due.
+func (u yearUser) start(created time.Time) time.Time {
+	return u.policy.Start(u.user, created, []rotator.Pinned{{Required: true, Refreshes: u.refreshes}})
+}
+
 type namedPlace struct {
 	name string
 	read place

@@ -22,7 +22,7 @@ func checkRequest(q rotator.Request) error {
 		if !all {
 			return fmt.Errorf("append request %q for %s: the breaker is for all users", q.Verb, q.User)
 		}
-	case rotator.RequestRotate, rotator.RequestRollback, rotator.RequestAdopt, rotator.RequestEvict:
+	case rotator.RequestRotate, rotator.RequestRollback, rotator.RequestAdopt, rotator.RequestEvict, rotator.RequestAck, rotator.RequestAlarm:
 		if all {
 			return fmt.Errorf("append request %q: name one user", q.Verb)
 		}

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -216,39 +215,25 @@ func activeKeys(progress rotator.Progress) (count int, known bool) {
 }
 
 func (p *page) consumers(user rotator.User, progress rotator.Progress, target rotator.Target) {
-	set := func(consumer string, inSync bool) {
-		p.set(p.defined.inSync, number(inSync), user.Account, user.Name, p.options.Consumer(user, consumer))
+	set := func(consumer string) {
+		name := p.options.Consumer(user, consumer)
+		p.set(p.defined.inSync, number(progress.Standing(consumer).InSync()), user.Account, user.Name, name)
+		if due, waits := progress.AckDue(consumer); waits {
+			p.set(p.defined.ackDue, seconds(due), user.Account, user.Name, name)
+		}
 	}
 	c := progress.Cycle
 	switch {
 	case c != nil:
 		for _, pinned := range c.Consumers {
-			set(pinned.Name, inSync(progress, pinned.Name))
+			set(pinned.Name)
 		}
 	case progress.Phase == rotator.PhaseIdle && progress.Halt == nil:
 		for _, consumer := range target.Consumers {
-			set(consumer.Name(), true)
+			set(consumer.Name())
 		}
 	default: // nobody knows
 	}
-}
-
-// inSync reports whether, as far as the journal knows, a consumer's store has
-// the key that it is meant to have in this phase of the open cycle.
-func inSync(progress rotator.Progress, consumer string) bool {
-	c := progress.Cycle
-	switch progress.Phase {
-	case rotator.PhaseCreating, rotator.PhaseProving:
-		return c.Purpose != rotator.PurposeBootstrap && c.Inactive.IsZero()
-	case rotator.PhaseRollingBack, rotator.PhaseRolledBack:
-		// While no push was even begun, every store still has the old key.
-		return slices.Contains(c.Restored, consumer) || !c.Touched
-	default:
-	}
-	if c.Purpose == rotator.PurposeRotation || c.Purpose == rotator.PurposeBootstrap {
-		return !c.Pushed[consumer].IsZero()
-	}
-	return c.Missed[consumer] == 0 // the kept key is the one in use
 }
 
 func number(yes bool) float64 {

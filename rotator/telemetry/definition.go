@@ -84,10 +84,10 @@ func (d eventDefinitions) all() []Definition {
 
 // stateDefinitions are of what the collector reads from the journal.
 type stateDefinitions struct {
-	up, speaks                                  Definition
-	created, lastUsed, deadline, active         Definition
-	phase, entered, halted, waiting, paused     Definition
-	inSync, pausedAll, breaker, phaseUnreadable Definition
+	up, speaks                                          Definition
+	created, lastUsed, deadline, active                 Definition
+	phase, entered, halted, waiting, paused             Definition
+	inSync, ackDue, pausedAll, breaker, phaseUnreadable Definition
 }
 
 func defineState() stateDefinitions {
@@ -117,6 +117,8 @@ func defineState() stateDefinitions {
 		paused: gauge("paused", "Whether an operator paused the user", "", "account", "user"),
 		inSync: gauge("consumer_in_sync", "Whether the consumer's store has the key that it is meant to have now",
 			"0 while a store waits for the new key, or on a way back for the old one. Absent while nothing is known.", "account", "user", "consumer"),
+		ackDue: gauge("ack_deadline_timestamp_seconds", "When the consumer's acknowledgement, which the rotation waits for, becomes overdue",
+			"Absent while none is waited for.", "account", "user", "consumer"),
 		pausedAll: gauge("all_paused", "Whether an operator paused all users", ""),
 		breaker:   gauge("breaker_open", "Whether too many halts have stopped new keys and cuts everywhere, until keyrotator resume", ""),
 		phaseUnreadable: gauge("journal_row_unreadable", "The user's row was written by a newer version and is not acted on; absent for others",
@@ -127,7 +129,7 @@ func defineState() stateDefinitions {
 func (d stateDefinitions) all() []Definition {
 	return []Definition{
 		d.up, d.speaks, d.created, d.lastUsed, d.deadline, d.active, d.phase, d.entered, d.halted, d.waiting, d.paused,
-		d.inSync, d.pausedAll, d.breaker, d.phaseUnreadable,
+		d.inSync, d.ackDue, d.pausedAll, d.breaker, d.phaseUnreadable,
 	}
 }
 

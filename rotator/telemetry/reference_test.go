@@ -87,8 +87,11 @@ func everything(t *testing.T) string {
 	}
 	halted := trial()
 	halted.Progress.Halt = &rotator.Halt{Reason: rotator.ReasonReactivated}
+	awaited := trial()
+	awaited.User.Name = "awaited"
+	awaited.Progress.Cycle.Consumers[0].Acked = true
 	newer := rotator.Row{User: rotator.User{Account: "prod", Name: "newer"}, Progress: rotator.Progress{Schema: rotator.Schema + 1}}
-	return scrape(t, m, telemetry.NewCollector(&journal{rows: []rotator.Row{halted, newer}}, telemetry.CollectorOptions{}))
+	return scrape(t, m, telemetry.NewCollector(&journal{rows: []rotator.Row{halted, awaited, newer}}, telemetry.CollectorOptions{}))
 }
 
 func TestEveryMetricOfTheReferenceIsExportedAsItSays(t *testing.T) {
