@@ -38,7 +38,7 @@ func (s Store) set() (names []string, places []storeKind) {
 	for _, f := range fieldsOf(v.Type()) {
 		if kind := v.FieldByIndex(f.index); !kind.IsNil() {
 			// A test asks this of every field.
-			p, _ := kind.Interface().(storeKind)
+			p, _ := reflect.TypeAssert[storeKind](kind)
 			names, places = append(names, f.name), append(places, p)
 		}
 	}

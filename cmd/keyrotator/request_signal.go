@@ -51,8 +51,8 @@ Afterwards resume goes on, and rollback gives the stores their old key back.` + 
 // consumerOf turns the name that somebody calls a consumer by into the one that
 // the journal knows it by: that of its store.
 func (c *cli) consumerOf(ctx context.Context, cfg *config.Config, q rotator.Request) (string, error) {
-	if q.Consumer == "" {
-		return "", nil
+	if _, configured := configOf(cfg, q.User); q.Consumer == "" || !configured {
+		return q.Consumer, nil
 	}
 	fleet, err := buildFleet(ctx, cfg, reach{})
 	if err != nil {

@@ -231,6 +231,11 @@ func (u userStatus) story(now time.Time) string {
 	if behind := u.behind(); u.NewKey != "" && len(behind) > 0 {
 		fmt.Fprintf(&b, "\n%s: these have not taken the key %s yet: %s\n", u.User, short(u.NewKey), strings.Join(behind, ", "))
 	}
+	for _, consumer := range u.Consumers {
+		if consumer.Standing == rotator.StandingUnacked {
+			fmt.Fprintf(&b, "\n%s: once it has the new key: keyrotator ack %s %q\n", u.User, u.User, consumer.Name)
+		}
+	}
 	if u.Drifted != "" {
 		fmt.Fprintf(&b, "\n%s: %s does not hold the key in use any more\n", u.User, u.Drifted)
 	}

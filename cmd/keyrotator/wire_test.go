@@ -88,6 +88,7 @@ func TestAShapeIsWhatTheConfigurationSays(t *testing.T) {
 func TestEveryFieldOfAPolicyIsWired(t *testing.T) {
 	written := config.Policy{
 		MaxAge: 1, Overlap: 2, Quiet: 3, Trial: 4, Settle: 5, Jitter: 6, PushLimit: 7, LastUsedLag: 8,
+		Adoption: true, Drift: config.DriftReport,
 		Verify:  config.Verify{Successes: 9, Over: 10, Limit: 11, Regions: []string{"eu-west-1"}},
 		Windows: []config.Window{{Cron: "0 3 * * *", Duration: time.Hour}},
 		Freezes: []config.Freeze{{From: "2026-12-20", To: "2027-01-05"}},
@@ -99,7 +100,7 @@ func TestEveryFieldOfAPolicyIsWired(t *testing.T) {
 	want := rotator.Policy{
 		Name: "quarterly", MaxAge: 1, Overlap: 2, Quiet: 3, Trial: 4, Settle: 5, Jitter: 6, PushLimit: 7, LastUsedLag: 8,
 		Verify:    rotator.Quorum{Successes: 9, Over: 10, Limit: 11, Regions: []string{"eu-west-1"}},
-		WindowGap: 23 * time.Hour,
+		WindowGap: 23 * time.Hour, Adoption: true, DriftReport: true,
 	}
 	if !reflect.DeepEqual(made.policy, want) {
 		t.Errorf("policy = %+v\nwant     %+v", made.policy, want)
