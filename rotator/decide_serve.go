@@ -1,9 +1,6 @@
 package rotator
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // reloadPoll is how often a reload under way is looked at, and probeEvery how
 // far apart the probes of a consumer are that does not say.
@@ -123,10 +120,10 @@ func decideReloaded(now time.Time, s State, consumer Pinned) Decision {
 	switch {
 	case view.Done && view.Trouble.None():
 		return Decision{Verb: VerbReloaded, Key: c.Keep, Consumer: consumer.Name, Reason: ReasonUnreloaded}
-	case late && passed(s.Live.Date, t.Reload, consumer.ReloadLimit):
-		return halt(ReasonReloadStuck, fmt.Sprintf("%s: %s%s", consumer.Name, view.Detail, view.Trouble.Detail))
-	case !view.Trouble.None():
+	case !view.Trouble.None(): // unknown is not stuck
 		return retry(Trouble{view.Trouble.Reason, consumer.Name + ": " + view.Trouble.Detail})
+	case late && passed(s.Live.Date, t.Reload, consumer.ReloadLimit):
+		return halt(ReasonReloadStuck, consumer.Name+": "+view.Detail)
 	default:
 		return waitUntil(now.Add(reloadPoll), ReasonReloading, consumer.Name+": "+view.Detail)
 	}

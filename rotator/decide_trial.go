@@ -54,8 +54,8 @@ func decideTrial(now time.Time, s State) Decision {
 	if !s.Live.Use.Known {
 		return withdrawOr(s, retry(Trouble{ReasonUseUnknown, string(c.Retire)}))
 	}
-	if wave := c.wave(); len(wave) > 0 && c.Purpose == PurposeRotation { // one that joined has yet to tell
-		return withdrawOr(s, awaitAck(now, c, wave[0]))
+	if wave := c.wave(); len(wave) > 0 && c.Purpose == PurposeRotation { // one that joined, or was repaired
+		return withdrawOr(s, decideServe(now, s, c.next(wave)))
 	}
 	return Decision{Verb: VerbDelete, Key: c.Retire, Reason: ReasonTrialPassed}
 }

@@ -83,7 +83,7 @@ func (w *world) checkPut(p *place, c store.Credential, sealed bool) {
 
 func (w *world) readableHas(c store.Credential) bool {
 	for i := range w.places {
-		if w.places[i].readable && w.places[i].held.Equal(c) {
+		if p := w.places[i]; p.readable && (p.held.Equal(c) || p.unseen.Equal(c)) {
 			return true
 		}
 	}

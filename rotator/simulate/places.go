@@ -71,6 +71,9 @@ func (p writeOnly) keeps(ctx context.Context, c store.Credential) bool {
 // the reader's last use tells whether anybody read what was there.
 func (w *world) fill(p *place, c store.Credential) {
 	p.owner, p.newSecret = robot().String(), ""
+	if p.unseen.Equal(c) {
+		p.unseen = store.Credential{}
+	}
 	if p.held.Equal(c) {
 		p.drifted = false
 		return

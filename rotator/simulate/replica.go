@@ -135,9 +135,15 @@ func (r *replica) fleet() *rotator.Fleet {
 	w := r.history.world
 	target := rotator.Target{User: robot(), Policy: w.draw.policy, Keyring: iam{r}, Witness: iam{r}}
 	for i, p := range w.places {
-		c := rotator.Consumer{Store: writeOnly{r, i}, Required: true, Record: p.record, Refreshes: p.declared}
+		c := rotator.Consumer{Store: writeOnly{r, i}, Required: true, Record: p.record, Refreshes: p.declared, Wave: p.wave, Soak: p.soak}
 		if p.readable {
 			c.Store = readable{writeOnly{r, i}}
+		}
+		if p.stages {
+			c.Store = staging{readable{writeOnly{r, i}}}
+		}
+		if p.reloads {
+			c.Reloader, c.ReloadLimit = restarter{writeOnly{r, i}}, reloadLimit
 		}
 		target.Consumers = append(target.Consumers, c)
 	}

@@ -43,6 +43,7 @@ type place struct {
 	refreshes  time.Duration
 	declared   time.Duration
 	undeclared bool // reads less often than it declares
+	serving
 
 	held, prior store.Credential
 	owner       string
@@ -149,6 +150,11 @@ func (w *world) advance(to time.Time) {
 // pass has a place's consumer read whenever it is time until the given instant.
 // What it reads stays the same, so that the first of these reads tells all.
 func (w *world) pass(p *place, to time.Time) {
+	if over := p.restarted(); !over.IsZero() && !over.After(to) {
+		p.restart = time.Time{}
+		w.reads(p, over)
+		w.signIn(p, over)
+	}
 	if p.refreshes <= 0 || to.Sub(p.read) < p.refreshes {
 		return
 	}
