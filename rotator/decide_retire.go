@@ -153,7 +153,7 @@ func adoption(now time.Time, s State) (Decision, bool) {
 	switch {
 	case !use.Known:
 		return retry(Trouble{ReasonUseUnknown, string(c.Keep)}), true
-	case use.At.After(c.Verified.Add(lastUseGrain)):
+	case use.At.After(c.Verified.Add(lastUseGrain)), !use.At.IsZero() && planted(plantOwnUse):
 		return Decision{Verb: VerbConfirm, Key: c.Keep, Reason: ReasonAdopted, Detail: useDetail(c.Keep, use)}, true
 	default:
 		again := min(lastUseGrain, max(time.Second, c.grace()/4))

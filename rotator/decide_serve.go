@@ -14,7 +14,7 @@ const (
 func decidePropagating(now time.Time, s State) Decision {
 	c := s.Progress.Cycle
 	rec, _ := record(c.Consumers)
-	if rec.Staged && c.StagedAt.IsZero() && c.needs(rec) == needPush {
+	if rec.Staged && c.StagedAt.IsZero() && c.needs(rec) == needPush && !planted(plantNoStage) {
 		return decidePush(now, s, VerbStage, rec.Name, ReasonBehind)
 	}
 	wave := c.wave()

@@ -25,4 +25,7 @@ const (
 	plantNoFence       plant = "no-fence"
 	plantNoReadBack    plant = "no-read-back"
 	plantNoLiveCheck   plant = "no-live-check-before-write"
+	plantNoStage       plant = "canary-before-record"
+	plantNoReloadWait  plant = "reload-not-waited-for"
+	plantOwnUse        plant = "own-use-is-adoption"
 )

@@ -77,6 +77,16 @@ func (b broken) Probe(context.Context, store.Credential) error {
 	return nil
 }
 
+func TestAJournalThatIsLostWhileACanarySoaksLosesNoKey(t *testing.T) {
+	s := stagedScene(t, rotatortest.Place{Stages: true}, rotatortest.Place{Name: "canary", Wave: -1, Soak: time.Hour})
+	s.untilWaiting(rotator.ReasonSoaking)
+	s.w.LosesJournal()
+	s.untilClosed(newKey)
+	if p := s.w.Progress(); p.Halt != nil {
+		t.Errorf("a person is asked: %s", p.Halt.Reason)
+	}
+}
+
 func TestACanaryThatFailsItsProbeWhileItSoaksKeepsTheKeyFromAllOthers(t *testing.T) {
 	s := stagedScene(t, rotatortest.Place{Stages: true}, rotatortest.Place{Name: "canary", Wave: -1, Soak: time.Hour, Probes: 2})
 	fails := false

@@ -65,7 +65,7 @@ func (c *Cycle) needs(consumer Pinned) need {
 		return needPush
 	case consumer.Reloaded && t.Reload.IsZero():
 		return needReload
-	case consumer.Reloaded && t.Reloaded.IsZero():
+	case consumer.Reloaded && t.Reloaded.IsZero() && !planted(plantNoReloadWait):
 		return needReloaded
 	case consumer.Probed && c.Probed[consumer.Name].IsZero():
 		return needProbe

@@ -27,6 +27,9 @@ no-recount                   ./rotator          TestAThirdKeyFromTheQuotaRace
 local-clock-for-graces       ./rotator          TestAJumpOfTheLocalClockShortensNoGrace
 no-fence                     ./rotator          TestNoEffectIsSentAfterItsLease
 no-live-check-before-write   ./rotator          TestARestoredJournalBreaksNobody
+canary-before-record         ./rotator          TestAJournalThatIsLostWhileACanarySoaksLosesNoKey
+reload-not-waited-for        ./rotator          TestACycleWaitsForItsReloadsAndIsStoppedByOneThatSticks
+own-use-is-adoption          ./rotator          TestTheOverlapLastsUntilSomebodyElseHasUsedTheNewKey
 retry-create                 ./rotator/iamkeys  TestCreateIsOneCallOnTheWireWhateverHappens
 no-read-back                 ./rotator/simulate TestHistoriesOfFaultsBreakNobody   defence
 '

@@ -164,6 +164,7 @@ func (w IAM) SignIn(_ context.Context, c store.Credential, _ []string) (rotator.
 	if err != nil {
 		return rotator.Identity{}, err
 	}
+	w.key(rotator.KeyID(c.KeyID())).LastUse = w.Now // our own sign-ins are uses, too
 	return rotator.Identity{ARN: "arn:" + w.UserID, UserID: w.UserID, Date: w.date()}, nil
 }
 

@@ -95,7 +95,7 @@ func newDraw(rng *rand.Rand, seed uint64) draw {
 		d.useLag = between(rng, 0, 4*time.Hour)
 	}
 	d.drawPlaces(rng, short)
-	d.drawServing(rand.New(rand.NewPCG(seed, 3)), short) //nolint:gosec // a history is repeatable
+	d.drawServing(seeded(rand.NewPCG(seed, 3)), short)
 	d.drawEvents(rng)
 	return d
 }

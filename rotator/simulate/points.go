@@ -30,7 +30,7 @@ func PointFaults() []string {
 
 // Shapes are the stores that rotations are looked at with: one that can be read
 // back, that and one which can only be written, and one that can only be written.
-func Shapes() []string { return []string{"readable", "both", "blind"} }
+func Shapes() []string { return []string{"readable", "both", "blind", "waves"} }
 
 // pointsEnd is when a rotation with faults has ended, a stale replica has come
 // back, and the next rotation has not begun yet.
@@ -104,6 +104,11 @@ func beginPoints(ctx context.Context, shape string) (*history, error) {
 		d.places = []place{record, blind}
 	case "blind":
 		d.places = []place{blind}
+	case "waves": // a canary that is restarted, before the staged store of record
+		record.stages = true
+		blind.halves, blind.refreshes, blind.declared = false, 1000*day, 0
+		blind.reloads, blind.wave, blind.soak = true, -1, time.Minute
+		d.places = []place{record, blind}
 	default:
 		return nil, fmt.Errorf("%q is no shape", shape)
 	}
