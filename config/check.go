@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/url"
@@ -47,6 +48,7 @@ func (c *checker) check() {
 	c.journal()
 	c.schedule()
 	c.limits()
+	c.callbacks()
 	for _, name := range sortedKeys(c.cfg.Policies) {
 		c.policy(join("policies", name), name, c.cfg.Policies[name])
 	}
@@ -59,6 +61,28 @@ func (c *checker) limits() {
 	if c.usable("limits.lease") && c.usable("limits.shutdown") && l.Lease < 2*l.Shutdown {
 		c.spoil("limits.lease", fmt.Sprintf("lease %s is less than twice shutdown %s", FormatDuration(l.Lease), FormatDuration(l.Shutdown)),
 			"a step looks before it acts, and both must fit into its lease")
+	}
+}
+
+// shortestKey is what a signature is worth having with: 192 bits, the least that
+// Standard Webhooks takes.
+const shortestKey = 24
+
+func (c *checker) callbacks() {
+	const at = "callbacks.key"
+	if !c.given(at) || !c.usable(at) {
+		return
+	}
+	key := []byte(c.cfg.Callbacks.Key.RevealSecretText())
+	if coded, ok := strings.CutPrefix(string(key), "whsec_"); ok {
+		var err error
+		if key, err = base64.StdEncoding.DecodeString(coded); err != nil {
+			c.fail(at, "is not base64 after whsec_", "")
+			return
+		}
+	}
+	if len(key) < shortestKey {
+		c.fail(at, fmt.Sprintf("has %d bytes, want %d at least", len(key), shortestKey), "make one with: openssl rand -base64 32")
 	}
 }
 

@@ -20,6 +20,7 @@ type Config struct {
 	Users       []User             `yaml:"users" doc:"The IAM users whose keys are rotated."`
 	Schedule    Schedule           `yaml:"schedule" doc:"When the program looks at the world without being asked. Whether a key is due is decided from its age, never from here."`
 	Limits      Limits             `yaml:"limits" doc:"How hard the program may press."`
+	Callbacks   Callbacks          `yaml:"callbacks" doc:"What consumers may say over HTTP, on the address of the metrics: that they have the new key (ack), or that they fail with it (alarm)."`
 	Breaker     Breaker            `yaml:"breaker" doc:"Stops creating and cutting keys everywhere when too much goes wrong, until keyrotator resume."`
 	ObserveOnly bool               `yaml:"observe_only" doc:"Change nothing for any user; only observe and report."`
 	NoDelete    bool               `yaml:"no_delete" doc:"Never delete a key of any user; old keys stay Inactive."`
@@ -56,6 +57,11 @@ type Limits struct {
 	Lease         time.Duration `yaml:"lease" jsonschema:"default=2m" check:"positive" doc:"How long one step of a user may take. Nothing is sent after it, and no call may last longer than what is left of it."`
 	// TakeoverMargin is used where several replicas share a journal.
 	TakeoverMargin time.Duration `yaml:"takeover_margin" jsonschema:"default=15m" doc:"How long after the end of its lease another replica leaves the user of a dead one alone. It covers requests still under way (AWS takes a signature for five minutes) and clocks that differ. Of no use with SQLite, whose lock proves that the former owner is dead."`
+}
+
+// Callbacks says who may call.
+type Callbacks struct {
+	Key Secret `yaml:"key" doc:"The key that calls are signed with, as Standard Webhooks describes it: whsec_ and base64, or any text of 24 bytes at least. Best read from a file: ${file:/etc/keyrotator/callback-key}. Without it every call is refused."`
 }
 
 // Breaker says how many failures stop everything.

@@ -25,7 +25,7 @@ func decideRequest(policy Policy, s State) (Decision, bool) {
 	case RequestAck:
 		return decideAck(s, r, d), true
 	case RequestAlarm:
-		return decideAlarm(s, d), true
+		return decideAlarm(s, r, d), true
 	case RequestAdopt:
 		return decideAdopt(s, r, d), true
 	case RequestEvict:

@@ -23,11 +23,13 @@ func decideAck(s State, r Request, d Decision) Decision {
 
 // decideAlarm stops a cycle because somebody signalled that a consumer fails.
 // In a trial the old key comes back first.
-func decideAlarm(s State, d Decision) Decision {
+func decideAlarm(s State, r Request, d Decision) Decision {
 	p := s.Progress
 	switch {
 	case p.Cycle == nil:
 		return reject(d, "no cycle is open: nothing was changed that could be undone")
+	case r.Key != "" && r.Key != p.Cycle.Keep:
+		return reject(d, fmt.Sprintf("%s is not the new key, which is %s", r.Key, p.Cycle.Keep))
 	case p.Halt != nil:
 		return reject(d, "the user is halted: "+string(p.Halt.Reason))
 	}

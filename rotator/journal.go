@@ -117,7 +117,8 @@ type Request struct {
 	Number int64  `json:"number"`
 	User   User   `json:"user"`
 	Verb   string `json:"verb"`
-	// Key is what adopt and evict are about, and what an ack may name.
+	// Key is what adopt and evict are about. An ack or an alarm may name the new
+	// key, and is refused when that is another one by then.
 	Key KeyID `json:"key,omitempty"`
 	// Consumer is what ack is about, by the name of its store.
 	Consumer string `json:"consumer,omitempty"`

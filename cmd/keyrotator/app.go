@@ -75,6 +75,8 @@ type app struct {
 	config *config.Config
 	sweep  *sweepSchedule
 	names  atomic.Pointer[consumerNames]
+	// callbacks is nil while nobody may call.
+	callbacks atomic.Pointer[callbacks]
 }
 
 // teardown is the undoing of one thing that was started.

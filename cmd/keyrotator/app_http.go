@@ -67,6 +67,7 @@ func (a *app) handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{
 		ErrorLog: zap.NewStdLog(a.log), MaxRequestsInFlight: 4, Timeout: 20 * time.Second,
 	}))
+	mux.HandleFunc(callbackPath, a.called)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintln(w, "ok") // whoever asked may be gone
 	})

@@ -40,6 +40,10 @@ func (a *app) apply(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	called, err := newCallbacks(cfg, fleet)
+	if err != nil {
+		return err
+	}
 	if cfg.Limits.Shutdown != a.config.Limits.Shutdown {
 		a.log.Warn("the new limits.shutdown holds from the next start on")
 	}
@@ -54,6 +58,7 @@ func (a *app) apply(ctx context.Context, cfg *config.Config) error {
 	a.config = cfg
 	a.sweep.tick.Store(schedule.tick.Load())
 	a.names.Store(nameConsumers(cfg, fleet))
+	a.callbacks.Store(called)
 	return nil
 }
 

@@ -65,6 +65,11 @@ func (a *app) startRotator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	called, err := newCallbacks(a.config, fleet)
+	if err != nil {
+		return err
+	}
+	a.callbacks.Store(called)
 	a.names.Store(nameConsumers(a.config, fleet))
 	var kept rotator.Journal = a.journal
 	if a.options.wrapJournal != nil {
