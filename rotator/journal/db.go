@@ -34,6 +34,9 @@ type DB struct {
 	margin time.Duration
 	follow Follow
 	speech speech
+	// fingerprint is that of the configuration that Enforce was given; nil
+	// before.
+	fingerprint atomic.Pointer[string]
 }
 
 var _ rotator.Journal = (*DB)(nil)

@@ -28,6 +28,25 @@ const (
 // search_path. Their names are too common to lie beside other programs'.
 const postgresSchema = "keyrotator"
 
+// sessionSettings are those of every connection, unless the DSN has them.
+func sessionSettings() map[string]string {
+	return map[string]string{
+		"search_path":      postgresSchema,
+		"application_name": "keyrotator",
+		// What was saved is on the disk before the next effect is tried, whatever
+		// the server does for others.
+		"synchronous_commit": "on",
+		// A replica that is frozen in a transaction keeps its locks, also that on
+		// the numbers of requests, for which everybody waits.
+		"idle_in_transaction_session_timeout": "30s",
+		// One whose machine is gone does not close its connections, nor the lock
+		// of whoever speaks of users.
+		"tcp_keepalives_idle":     "30",
+		"tcp_keepalives_interval": "10",
+		"tcp_keepalives_count":    "3",
+	}
+}
+
 func isPostgres(dsn string) bool {
 	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
 }
@@ -63,11 +82,10 @@ func openPostgres(ctx context.Context, dsn string, options Options) (*DB, error)
 	if err != nil {
 		return nil, fmt.Errorf("want postgres://user@host:port/database, with parameters as libpq has them: %w", withoutDSN(err))
 	}
-	if config.ConnConfig.RuntimeParams["search_path"] == "" {
-		config.ConnConfig.RuntimeParams["search_path"] = postgresSchema
-	}
-	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "keyrotator"
+	for name, value := range sessionSettings() {
+		if config.ConnConfig.RuntimeParams[name] == "" {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
 	}
 	c := config.ConnConfig
 	if c.ConnectTimeout == 0 {

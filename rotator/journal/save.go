@@ -44,6 +44,9 @@ func (db *DB) claim(ctx context.Context, user rotator.User, owner string, now ti
 		if err := db.notMoved(ctx, tx); err != nil {
 			return err
 		}
+		if err := db.ours(ctx, tx); err != nil {
+			return err
+		}
 		if row, err = r.row(); err != nil {
 			return err
 		}

@@ -2,10 +2,12 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // speech is the right to export what is said of users. It is a lock of
@@ -37,6 +39,10 @@ func (db *DB) Speaks(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("ask who speaks of users: %w", explain(err))
 	}
 	s.conn = pooled.Hijack() // nobody else may end its session
+	if err := s.limit(ctx); err != nil {
+		s.close()
+		return false, fmt.Errorf("ask who speaks of users: %w", explain(err))
+	}
 	var taken bool
 	if err := s.conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", lockSpeak).Scan(&taken); err != nil {
 		s.close()
@@ -46,6 +52,23 @@ func (db *DB) Speaks(ctx context.Context) (bool, error) {
 		s.close()
 	}
 	return taken, nil
+}
+
+// speechSilence is how long nobody may ask the speaker before another one may
+// speak: a process that is frozen keeps its connection.
+const speechSilence = "5min"
+
+// limit has the server end the session of a speaker that nobody asks. Servers
+// older than PostgreSQL 14 cannot.
+func (s *speech) limit(ctx context.Context) error {
+	if s.conn.Config().RuntimeParams["idle_session_timeout"] != "" {
+		return nil // the DSN has one for all sessions
+	}
+	_, err := s.conn.Exec(ctx, "SET idle_session_timeout = '"+speechSilence+"'")
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42704" { // undefined_object
+		return nil
+	}
+	return err
 }
 
 func (s *speech) end() {
