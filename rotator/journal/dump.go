@@ -116,6 +116,21 @@ type dumpEnd struct {
 	SHA256 string `json:"sha256"`
 }
 
+// ofThisDatabase names the rows of meta that tell of a database, not of the
+// journal in it: they are in no dump.
+func ofThisDatabase() []string { return []string{movedName, readableName, forceName} }
+
+// rows counts the rows in the line.
+func (l dumpLine) rows() int {
+	n := 0
+	for _, is := range []bool{l.User != nil, l.History != nil, l.Sealed != nil, l.Request != nil, l.Meta != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
 // add counts a row.
 func (c *Counts) add(l dumpLine) {
 	switch {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -132,21 +133,20 @@ func (d *dumper) dump(ctx context.Context, tx querier, live bool) error {
 	for _, table := range []struct {
 		query string
 		scan  func(*sql.Rows) (dumpLine, error)
-		args  []any
 	}{
-		{"SELECT " + recordColumns + " FROM users ORDER BY account, name", scanDumpUser, nil},
-		{"SELECT account, name, " + linkColumns + " FROM history ORDER BY account, name, seq", scanDumpHistory, nil},
-		{"SELECT account, name, key, bytes FROM sealed ORDER BY account, name, key", d.scanSealed, nil},
-		{"SELECT number, account, name, verb, pending, at, body FROM requests ORDER BY number", scanDumpRequest, nil},
-		{"SELECT name, value FROM meta WHERE name NOT IN (?, ?) ORDER BY name", scanDumpMeta, []any{movedName, readableName}},
+		{"SELECT " + recordColumns + " FROM users ORDER BY account, name", scanDumpUser},
+		{"SELECT account, name, " + linkColumns + " FROM history ORDER BY account, name, seq", scanDumpHistory},
+		{"SELECT account, name, key, bytes FROM sealed ORDER BY account, name, key", d.scanSealed},
+		{"SELECT number, account, name, verb, pending, at, body FROM requests ORDER BY number", scanDumpRequest},
+		{"SELECT name, value FROM meta ORDER BY name", scanDumpMeta},
 	} {
 		err := d.db.each(ctx, tx, func(rows *sql.Rows) (bool, error) {
 			l, err := table.scan(rows)
-			if err != nil {
-				return false, err
+			if err != nil || l.Meta != nil && slices.Contains(ofThisDatabase(), l.Meta.Name) {
+				return true, err
 			}
 			return true, d.write(l)
-		}, table.query, table.args...)
+		}, table.query)
 		if err != nil {
 			return err
 		}

@@ -162,6 +162,7 @@ func TestADumpThatIsNotWholeLeavesTheJournalEmpty(t *testing.T) {
 		"another file":        {"{}\n", journal.ErrDump},
 		"no JSON":             {"sqlite\n", journal.ErrDump},
 		"something behind":    {whole + "\n", journal.ErrDump},
+		"an empty secret":     {resigned(strings.Replace(whole, `"bytes":"AAH/"`, `"bytes":""`, 1)), journal.ErrDump},
 		"a changed byte":      {strings.Replace(whole, `"key":"AKIA1"`, `"key":"AKIA9"`, 1), journal.ErrDump},
 		"an unknown field":    {strings.Replace(whole, `"live":`, `"dead":false,"live":`, 1), journal.ErrDump},
 		"another version":     {strings.Replace(whole, `"version":1`, `"version":2`, 1), journal.ErrDump},
