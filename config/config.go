@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +69,16 @@ type Callbacks struct {
 type Breaker struct {
 	Failures int           `yaml:"failures" jsonschema:"default=5,minimum=1" doc:"How many halts and failed verifications trip the breaker."`
 	Within   time.Duration `yaml:"within" jsonschema:"default=1h" check:"positive" doc:"The period they are counted over."`
+}
+
+// Fingerprint tells two configurations apart: it is the SHA-256 of the file, what
+// it takes from elsewhere (${file:…}, ${env:…}) left out, and empty for one that
+// was not read from a file.
+func (c *Config) Fingerprint() string {
+	if c.src == nil {
+		return ""
+	}
+	return hex.EncodeToString(c.src.sum[:])
 }
 
 // JournalPath returns the file of a SQLite journal.

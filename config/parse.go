@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -35,6 +36,7 @@ func Load(path string) (*Config, error) {
 // Parse panic.
 func Parse(name string, data []byte, env Env) (*Config, error) {
 	src := newSource(name, data)
+	src.sum = sha256.Sum256(data)
 	cfg := &Config{src: src}
 	fillDefaults(reflect.ValueOf(cfg).Elem())
 	if node, ok := src.readYAML(data); ok {

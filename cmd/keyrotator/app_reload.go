@@ -51,9 +51,9 @@ func (a *app) apply(ctx context.Context, cfg *config.Config) error {
 	// new user is nobody's, and waits for the next sweep.
 	former := a.rotator.Fleet()
 	a.rotator.Reload(fleet)
-	if err := a.enrol(ctx, fleet); err != nil {
+	if err := a.enforce(ctx, cfg, fleet); err != nil {
 		a.rotator.Reload(former)
-		return err
+		return errors.Join(err, a.journal.Enforce(ctx, a.config.Fingerprint()))
 	}
 	a.config = cfg
 	a.sweep.tick.Store(schedule.tick.Load())

@@ -90,7 +90,7 @@ func (a *app) startRotator(ctx context.Context) error {
 	})
 	a.registry.MustRegister(a.metrics, collector, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if err := a.enrol(ctx, fleet); err != nil {
+	if err := a.enforce(ctx, a.config, fleet); err != nil {
 		return err
 	}
 	a.metrics.Reloaded(a.now(), nil)
@@ -137,6 +137,15 @@ func (a *app) now() time.Time {
 		return a.options.tuning.Now()
 	}
 	return time.Now()
+}
+
+// enforce has all replicas act on the configuration, or leave the users to those
+// that do, before the journal knows of users whom others might not.
+func (a *app) enforce(ctx context.Context, cfg *config.Config, fleet *rotator.Fleet) error {
+	if err := a.journal.Enforce(ctx, cfg.Fingerprint()); err != nil {
+		return err
+	}
+	return a.enrol(ctx, fleet)
 }
 
 // enrol registers every configured user in the journal, and wakes those for

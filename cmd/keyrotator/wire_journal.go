@@ -49,10 +49,29 @@ func (a *app) newDispatcher() (rotator.Dispatcher, error) {
 	}
 	d, err := dispatch.New(a.rotator, a.journal, a.journal.Pool(), a.wakes, dispatch.Options{
 		Workers: a.options.tuning.Workers, Poll: a.options.tuning.Poll, Lease: a.config.Limits.Lease, Sweep: a.sweep,
-		Log: slog.New(zapslog.NewHandler(core)),
+		Attend: a.attend(), Log: slog.New(zapslog.NewHandler(core)),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the dispatcher of a shared journal: %w", err)
 	}
 	return d, nil
+}
+
+// attend keeps this replica's configuration in force, or notices that another
+// one is.
+func (a *app) attend() func(context.Context) {
+	standsBy := false
+	return func(ctx context.Context) {
+		holds, err := a.journal.InForce(ctx)
+		switch {
+		case err != nil:
+			return // whatever else asks the journal tells of it
+		case !holds && !standsBy:
+			a.log.Warn("this replica stands by: others have a configuration that was put in force later, and step all users")
+		case holds && standsBy:
+			a.log.Info("this replica's configuration is in force: it steps users again")
+		}
+		standsBy = !holds
+		a.metrics.StandsBy(standsBy)
+	}
 }

@@ -29,6 +29,8 @@ type Options struct {
 	// Lease is how long a claim of the rotator lasts: a wake-up is not taken for
 	// stuck before. Default two minutes.
 	Lease time.Duration
+	// Attend is called at each of these looks, if it is given.
+	Attend func(ctx context.Context)
 	// Sweep tells when the accounts are swept, by one replica for all; nil
 	// means never.
 	Sweep rotator.Schedule
@@ -118,7 +120,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	ticker := time.NewTicker(d.options.Poll)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		d.wakeOverdue(ctx)
+		d.look(ctx)
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
@@ -135,15 +137,22 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 // overdueLimit bounds how many users one look for lost wake-ups wakes.
 const overdueLimit = 1000
 
-// overdueTime bounds the look itself: a database that does not answer must not
-// keep the next look away.
-const overdueTime = 30 * time.Second
+// lookTime bounds a look: a database that does not answer must not keep the next
+// look away.
+const lookTime = 30 * time.Second
+
+func (d *Dispatcher) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	if d.options.Attend != nil {
+		d.options.Attend(ctx)
+	}
+	d.wakeOverdue(ctx)
+}
 
 // wakeOverdue wakes users that are due and whom nothing wakes: an operator's
 // request, a claim that ran out, a database that was restored.
 func (d *Dispatcher) wakeOverdue(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, overdueTime)
-	defer cancel()
 	users, err := d.overlooked(ctx)
 	if err == nil {
 		err = d.wakeAll(ctx, users, false)

@@ -46,7 +46,7 @@ func (d Definition) gaugeVec() *prometheus.GaugeVec {
 // eventDefinitions are of what Metrics counts.
 type eventDefinitions struct {
 	build, rotations, stepSeconds, stepsFailed, pushes, requests, swept Definition
-	reloads, reloadOK, reloadAt                                         Definition
+	reloads, reloadOK, reloadAt, standby                                Definition
 }
 
 func defineEvents() eventDefinitions {
@@ -75,11 +75,14 @@ func defineEvents() eventDefinitions {
 			"Results: `applied`; `refused` (the file has errors, or cannot be used; the former one holds).", "result"),
 		reloadOK: gauge("config_last_reload_successful", "Whether the last attempt to read the configuration was successful", ""),
 		reloadAt: gauge("config_last_reload_success_timestamp_seconds", "When the configuration that holds was read", ""),
+		standby: gauge("standby", "Whether this replica steps nobody, because replicas with another configuration have the users",
+			"It is 1 in the middle of a rollout, until this replica has read the new configuration, too. Where it stays 1, "+
+				"replicas have different configuration files for good."),
 	}
 }
 
 func (d eventDefinitions) all() []Definition {
-	return []Definition{d.build, d.rotations, d.stepSeconds, d.stepsFailed, d.pushes, d.requests, d.swept, d.reloads, d.reloadOK, d.reloadAt}
+	return []Definition{d.build, d.rotations, d.stepSeconds, d.stepsFailed, d.pushes, d.requests, d.swept, d.reloads, d.reloadOK, d.reloadAt, d.standby}
 }
 
 // stateDefinitions are of what the collector reads from the journal.

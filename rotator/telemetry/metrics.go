@@ -35,7 +35,7 @@ type Metrics struct {
 	rotations, stepsFailed, pushes, requests, reloads *prometheus.CounterVec
 	stepSeconds                                       *prometheus.HistogramVec
 	swept                                             *prometheus.GaugeVec
-	reloadOK, reloadAt                                prometheus.Gauge
+	reloadOK, reloadAt, standby                       prometheus.Gauge
 }
 
 var (
@@ -56,11 +56,12 @@ func NewMetrics(build Build) *Metrics {
 		}, d.stepSeconds.Labels),
 		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{Name: d.reloadOK.Name, Help: d.reloadOK.Help}),
 		reloadAt: prometheus.NewGauge(prometheus.GaugeOpts{Name: d.reloadAt.Name, Help: d.reloadAt.Help}),
+		standby:  prometheus.NewGauge(prometheus.GaugeOpts{Name: d.standby.Name, Help: d.standby.Help}),
 	}
 	info := d.build.gaugeVec()
 	info.WithLabelValues(utf8(build.Version), utf8(build.Commit), utf8(build.GoVersion)).Set(1)
 	m.collectors = []prometheus.Collector{
-		info, m.rotations, m.stepsFailed, m.pushes, m.requests, m.reloads, m.swept, m.stepSeconds, m.reloadOK, m.reloadAt,
+		info, m.rotations, m.stepsFailed, m.pushes, m.requests, m.reloads, m.swept, m.stepSeconds, m.reloadOK, m.reloadAt, m.standby,
 	}
 	return m
 }
@@ -95,6 +96,14 @@ func (m *Metrics) Reloaded(at time.Time, err error) {
 	m.reloads.WithLabelValues("applied").Inc()
 	m.reloadOK.Set(1)
 	m.reloadAt.Set(seconds(at))
+}
+
+// StandsBy records whether replicas with another configuration have the users.
+func (m *Metrics) StandsBy(standsBy bool) {
+	m.standby.Set(0)
+	if standsBy {
+		m.standby.Set(1)
+	}
 }
 
 // Observe implements rotator.Observer.
