@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +25,8 @@ type Config struct {
 	ObserveOnly bool               `yaml:"observe_only" doc:"Change nothing for any user; only observe and report."`
 	NoDelete    bool               `yaml:"no_delete" doc:"Never delete a key of any user; old keys stay Inactive."`
 
-	src *source
+	src   *source
+	print string // see Fingerprint
 }
 
 // Account is one AWS account and how to reach it.
@@ -69,16 +69,6 @@ type Callbacks struct {
 type Breaker struct {
 	Failures int           `yaml:"failures" jsonschema:"default=5,minimum=1" doc:"How many halts and failed verifications trip the breaker."`
 	Within   time.Duration `yaml:"within" jsonschema:"default=1h" check:"positive" doc:"The period they are counted over."`
-}
-
-// Fingerprint tells two configurations apart: it is the SHA-256 of the file, what
-// it takes from elsewhere (${file:…}, ${env:…}) left out, and empty for one that
-// was not read from a file.
-func (c *Config) Fingerprint() string {
-	if c.src == nil {
-		return ""
-	}
-	return hex.EncodeToString(c.src.sum[:])
 }
 
 // JournalPath returns the file of a SQLite journal.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -36,7 +35,6 @@ func Load(path string) (*Config, error) {
 // Parse panic.
 func Parse(name string, data []byte, env Env) (*Config, error) {
 	src := newSource(name, data)
-	src.sum = sha256.Sum256(data)
 	cfg := &Config{src: src}
 	fillDefaults(reflect.ValueOf(cfg).Elem())
 	if node, ok := src.readYAML(data); ok {
@@ -51,6 +49,7 @@ func Parse(name string, data []byte, env Env) (*Config, error) {
 	if len(src.findings) > 0 {
 		return nil, &Error{Findings: sortFindings(src.findings)}
 	}
+	cfg.print = fingerprint(data)
 	return cfg, nil
 }
 

@@ -32,7 +32,6 @@ func placeOf(t *token.Token) place {
 type source struct {
 	name  string
 	lines []string
-	sum   [32]byte // SHA-256 of the text
 	// keys and values are the places of a path's key and of its value.
 	keys, values map[string]place
 	// bad has the paths whose value could not be used, so that no second error

@@ -50,27 +50,3 @@ func TestSuggestions(t *testing.T) {
 		}
 	}
 }
-
-func TestTheFingerprintIsOfTheFileAndNotOfWhatItRefersTo(t *testing.T) {
-	parse := func(text, region string) *Config {
-		t.Helper()
-		env := testEnv()
-		env.LookupEnv = func(string) (string, bool) { return region, true }
-		c, err := Parse("x.yaml", []byte(text), env)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	const text = "accounts: {prod: {id: \"111122223333\", region: \"${env:AWS_REGION}\"}}\n"
-	first := parse(text, "eu-west-1").Fingerprint()
-	if len(first) != 64 || first != parse(text, "us-east-1").Fingerprint() {
-		t.Errorf("the fingerprint is %q, and %q with another environment", first, parse(text, "us-east-1").Fingerprint())
-	}
-	if first == parse(text+"observe_only: true\n", "eu-west-1").Fingerprint() {
-		t.Error("two files have one fingerprint")
-	}
-	if got := (&Config{}).Fingerprint(); got != "" {
-		t.Errorf("a configuration without a file has the fingerprint %q", got)
-	}
-}
