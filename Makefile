@@ -46,13 +46,14 @@ crash-search: ## every crash point of a cycle with up to FAULTS faults (bulk: no
 	KEYROTATOR_SEARCH_FAULTS=$(FAULTS) KEYROTATOR_SEARCH_MOVED_FAULTS=$(MOVED_FAULTS) \
 		$(GO) test -count=1 -timeout 60m -run '^Test(NoCrash|NoLost|NoDrift)' -v ./rotator | grep -vE '^(=== |--- |    ---)'
 
-# Histories of the simulator, and the seed of the first.
+# Histories of the simulator, the seed of the first, and a bug to plant, such as delete-the-oldest.
 SEEDS      ?= 1000
 FIRST_SEED ?= 1
+PLANT      ?=
 
 .PHONY: simulate
-simulate: ## SEEDS histories of one user with faults at any call, from FIRST_SEED on
-	@$(GO) run ./internal/tools/simulate -seeds $(SEEDS) -first $(FIRST_SEED)
+simulate: ## SEEDS histories of one user with faults at any call, from FIRST_SEED on; PLANT is a bug to plant
+	@$(GO) run $(if $(PLANT),-tags planted) ./internal/tools/simulate -seeds $(SEEDS) -first $(FIRST_SEED) $(if $(PLANT),-plant $(PLANT))
 
 .PHONY: simulate-pairs
 simulate-pairs: ## every two faults at every two call boundaries of one rotation

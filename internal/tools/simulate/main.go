@@ -4,9 +4,10 @@
 //	go run ./internal/tools/simulate -seeds 1000 -first 1
 //	go run ./internal/tools/simulate -story 42      # one history, told line by line
 //	go run ./internal/tools/simulate -pairs         # every two faults at every two boundaries of one rotation
+//	go run -tags planted ./internal/tools/simulate -plant delete-the-oldest
 //
 // It ends with one line that counts the violations, and with status 1 if there
-// are any.
+// are any. With a planted bug there have to be some.
 package main
 
 import (
@@ -36,9 +37,16 @@ func run(ctx context.Context, args []string, out io.Writer) (int, error) {
 	seeds := flags.Uint64("seeds", 1000, "how many histories")
 	first := flags.Uint64("first", 1, "the first seed")
 	story := flags.Uint64("story", 0, "tell the history of this seed, with as few faults as it needs to fail")
+	plant := flags.String("plant", "", "switch this planted bug on (build tag planted)")
 	both := flags.Bool("pairs", false, "every pair of crash points of one rotation instead")
 	if err := flags.Parse(args); err != nil {
 		return 2, err
+	}
+	if *plant != "" {
+		if err := os.Setenv("KEYROTATOR_PLANT", *plant); err != nil {
+			return 1, fmt.Errorf("plant %s: %w", *plant, err)
+		}
+		fmt.Fprintf(out, "planted: %s\n", *plant)
 	}
 	if *both {
 		return pairs(ctx, out)
@@ -51,5 +59,9 @@ func run(ctx context.Context, args []string, out io.Writer) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	return summary(out, sum, failing, time.Since(began)), nil
+	code := summary(out, sum, failing, time.Since(began))
+	if *plant != "" {
+		code = 1 - code
+	}
+	return code, nil
 }
