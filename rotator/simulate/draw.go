@@ -72,7 +72,7 @@ func pick[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }
 
 func newDraw(rng *rand.Rand, seed uint64) draw {
 	d := draw{
-		rate: pick(rng, 0.002, 0.01, 0.05, 0.15), replicas: pick(rng, 1, 2, 2, 3), sqlite: seed%200 == 0,
+		rate: pick(rng, 0.002, 0.01, 0.05, 0.15), replicas: pick(rng, 1, 2, 2, 3), sqlite: seed%1000 == 0,
 		lease: 2 * time.Minute, margin: 15 * time.Minute, attempts: chance(rng, 0.5),
 	}
 	short := chance(rng, 0.5)

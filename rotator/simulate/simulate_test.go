@@ -51,7 +51,7 @@ func TestHistoriesOfFaultsBreakNobody(t *testing.T) {
 	for seed := uint64(1); seed <= 120; seed++ {
 		seeds = append(seeds, seed)
 	}
-	sum := many(t, append(seeds, 200)) // a multiple of 200 is on SQLite
+	sum := many(t, append(seeds, 1000)) // a multiple of a thousand is on SQLite
 	t.Logf("%d histories, %d rotations, %d call boundaries, faults %v, halts %v", sum.Histories, sum.Rotations, sum.Boundaries, sum.Faults, sum.Halts)
 	for _, f := range append(awsClass(false).faults(), faultDropped) {
 		if sum.Faults[string(f)] == 0 {
