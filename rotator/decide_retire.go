@@ -191,7 +191,7 @@ func mend(now time.Time, s State) (Decision, bool) {
 	if !s.Live.SignTrouble.None() {
 		return signTrouble(now, s), true
 	}
-	if c.Purpose != PurposeRotation {
+	if c.Purpose != PurposeRotation || planted(plantNoVerify) {
 		return Decision{}, false
 	}
 	for _, consumer := range c.Consumers {

@@ -28,4 +28,6 @@ const (
 	plantNoStage       plant = "canary-before-record"
 	plantNoReloadWait  plant = "reload-not-waited-for"
 	plantOwnUse        plant = "own-use-is-adoption"
+	plantNoVerify      plant = "no-verify-before-cut"
+	plantRecordLast    plant = "store-of-record-not-first"
 )

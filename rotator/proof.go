@@ -136,7 +136,7 @@ func everyoneHasIt(s State, _ Decision) bool {
 	for _, consumer := range c.Consumers {
 		view, seen := s.Live.Stores[consumer.Name]
 		switch {
-		case !consumer.Required:
+		case !consumer.Required, consumer.Readable && planted(plantNoVerify):
 		case consumer.Readable && (!seen || !view.Trouble.None() || view.Mismatch):
 			return false
 		case consumer.Readable && view.Held != c.Keep && !(view.Held == "" && c.Purpose != PurposeRotation):

@@ -108,7 +108,7 @@ func (c *Cycle) next(wave []Pinned) Pinned {
 		switch {
 		case need == needAck:
 			late = 2
-		case p.Name != rec || need != needPush:
+		case p.Name != rec || need != needPush || planted(plantRecordLast):
 			late = 1
 		}
 		return [3]int{late, c.Missed[p.Name], int(need)}

@@ -30,6 +30,8 @@ no-live-check-before-write   ./rotator          TestARestoredJournalBreaksNobody
 canary-before-record         ./rotator          TestAJournalThatIsLostWhileACanarySoaksLosesNoKey
 reload-not-waited-for        ./rotator          TestACycleWaitsForItsReloadsAndIsStoppedByOneThatSticks
 own-use-is-adoption          ./rotator          TestTheOverlapLastsUntilSomebodyElseHasUsedTheNewKey
+no-verify-before-cut         ./rotator          TestNoDriftBreaksAConsumer
+store-of-record-not-first    ./rotator          TestNoCrashWithAPersonInTheConsoleBreaksAConsumer
 retry-create                 ./rotator/iamkeys  TestCreateIsOneCallOnTheWireWhateverHappens
 no-read-back                 ./rotator/simulate TestHistoriesOfFaultsBreakNobody   defence
 '
