@@ -45,7 +45,8 @@ func (w *world) disturb(p plan, acts []act) (done map[string]int) {
 		total += a.weight
 	}
 	done = map[string]int{}
-	enough := func() bool { return done[acts[0].name]+done[acts[1].name] >= p.kills }
+	began := time.Now()
+	enough := func() bool { return done[acts[0].name]+done[acts[1].name] >= p.kills || time.Since(began) > p.atMost }
 	for i := 0; (!enough() || i < len(acts)) && w.ctx.Err() == nil && w.wrong.number() == 0; i++ {
 		a := acts[min(i, len(acts)-1)]
 		if i >= len(acts) {

@@ -43,6 +43,7 @@ type plan struct {
 	kills   int
 	cycles  int    // that every user ends when the faults have stopped
 	limits  string // of every replica, as they are configured
+	atMost  time.Duration
 	program string
 	dir     string
 	out     *report
@@ -72,6 +73,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("chaos "+s.name, flag.ContinueOnError)
 	flags.IntVar(&p.kills, "kills", 20, "how many times a process is killed")
 	flags.IntVar(&p.cycles, "cycles", 2, "how many cycles every user ends when the faults have stopped")
+	flags.DurationVar(&p.atMost, "at-most", 24*time.Hour, "how long faults go on, should there not be enough kills by then")
 	flags.StringVar(&p.limits, "limits", s.limits, "the limits of every replica")
 	flags.Uint64Var(&p.out.seed, "seed", 1, "what chance is drawn from")
 	keep := flags.Bool("keep", false, "leave the folder with configuration and logs behind")

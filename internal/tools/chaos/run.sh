@@ -2,7 +2,7 @@
 # Chaos with the real program, which ends with what was done and the number of anomalies:
 #
 #   run.sh short      # few kills of a fixed seed on either journal: what CI runs
-#   run.sh long       # KILLS=1000 on either journal
+#   run.sh long       # KILLS=1000 on either journal, or what LIMIT=24h gives
 #   run.sh failover   # how long a dead replica's users wait, KILLS=20 deaths; LIMITS='{}' for the defaults
 #   run.sh share      # three replicas against one
 #
@@ -32,7 +32,7 @@ both() { # flags
 
 case "${1:-}" in
 short) both -kills 6 -cycles 1 ;;
-long) both -kills "${KILLS:-1000}" ;;
+long) both -kills "${KILLS:-1000}" -at-most "${LIMIT:-24h}" ;;
 failover) scenario failover -kills "${KILLS:-20}" ${LIMITS:+-limits "$LIMITS"} ;;
 share) scenario share ;;
 *)
