@@ -47,8 +47,13 @@ func newLedger(dsn string, w *world) *ledger {
 	return l
 }
 
+// outOfReach is how long the journal may be out of reach while nothing is down on
+// purpose: a busy machine answers late.
+const outOfReach = 30 * time.Second
+
 // follow reads four times a second until ctx ends.
 func (l *ledger) follow(ctx context.Context) {
+	var since time.Time // the first read that failed in a row, while nothing was down
 	for tick := time.NewTicker(250 * time.Millisecond); ; {
 		select {
 		case <-tick.C:
@@ -57,13 +62,24 @@ func (l *ledger) follow(ctx context.Context) {
 			return
 		}
 		before := l.troubled()
-		if err := l.read(ctx); err != nil && ctx.Err() == nil {
-			l.mu.Lock()
-			l.misses++
-			l.mu.Unlock()
-			if errors.Is(err, journal.ErrTampered) || !before && !l.troubled() {
-				l.fail(lostStep, "read the journal: %w", err)
-			}
+		err := l.read(ctx)
+		if err == nil || before || l.troubled() {
+			since = time.Time{}
+		} else if since.IsZero() {
+			since = time.Now()
+		}
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		l.mu.Lock()
+		l.misses++
+		l.mu.Unlock()
+		switch {
+		case errors.Is(err, journal.ErrTampered):
+			l.fail(lostStep, "read the journal: %w", err)
+		case !since.IsZero() && time.Since(since) > outOfReach:
+			l.fail(stuck, "the journal has been out of reach for %s: %w", outOfReach, err)
+			since = time.Time{}
 		}
 	}
 }
