@@ -25,6 +25,7 @@ var (
 // storeBuilder makes stores of their configuration.
 type storeBuilder struct {
 	accounts map[string]*account.Account
+	web      webClients
 }
 
 // consumers makes the consumers of one user, in the configuration's order.
