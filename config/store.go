@@ -12,6 +12,7 @@ import (
 type Store struct {
 	SecretsManager *SecretsManager `yaml:"secretsmanager" doc:"A secret in AWS Secrets Manager."`
 	File           *File           `yaml:"file" doc:"A file on this machine."`
+	GitHub         *GitHub         `yaml:"github" doc:"Secrets of GitHub Actions."`
 }
 
 // storeKind is one kind of store, as it is configured.

@@ -13,6 +13,7 @@ import (
 	"github.com/keyrotator/keyrotator/rotator/account"
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/file"
+	"github.com/keyrotator/keyrotator/store/github"
 	"github.com/keyrotator/keyrotator/store/secretsmanager"
 )
 
@@ -62,6 +63,8 @@ func (b storeBuilder) store(user rotator.User, s config.Store) (store.Store, err
 		return b.secretsManager(user, s.SecretsManager)
 	case file.Kind:
 		return fileStore(user, s.File)
+	case github.Kind:
+		return b.github(user, s.GitHub)
 	default:
 		return nil, fmt.Errorf("store of kind %q: %w", s.Kind(), errNoKind)
 	}
