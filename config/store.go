@@ -13,6 +13,7 @@ type Store struct {
 	SecretsManager *SecretsManager `yaml:"secretsmanager" doc:"A secret in AWS Secrets Manager."`
 	File           *File           `yaml:"file" doc:"A file on this machine."`
 	GitHub         *GitHub         `yaml:"github" doc:"Secrets of GitHub Actions."`
+	GitLab         *GitLab         `yaml:"gitlab" doc:"CI/CD variables of GitLab."`
 }
 
 // storeKind is one kind of store, as it is configured.

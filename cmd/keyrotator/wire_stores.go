@@ -14,6 +14,7 @@ import (
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/file"
 	"github.com/keyrotator/keyrotator/store/github"
+	"github.com/keyrotator/keyrotator/store/gitlab"
 	"github.com/keyrotator/keyrotator/store/secretsmanager"
 )
 
@@ -65,6 +66,8 @@ func (b storeBuilder) store(user rotator.User, s config.Store) (store.Store, err
 		return fileStore(user, s.File)
 	case github.Kind:
 		return b.github(user, s.GitHub)
+	case gitlab.Kind:
+		return b.gitlab(user, s.GitLab)
 	default:
 		return nil, fmt.Errorf("store of kind %q: %w", s.Kind(), errNoKind)
 	}
