@@ -15,7 +15,7 @@ func notYet(t reflect.Type) []string {
 		return []string{"rollout"}
 	case reflect.TypeFor[Store]():
 		return []string{
-			"bitbucket", "circleci", "exec", "kubernetes", "parameterstore", "ssm", "terraform", "vault",
+			"bitbucket", "circleci", "exec", "kubernetes", "parameterstore", "ssm", "vault",
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ type Store struct {
 	File           *File           `yaml:"file" doc:"A file on this machine."`
 	GitHub         *GitHub         `yaml:"github" doc:"Secrets of GitHub Actions."`
 	GitLab         *GitLab         `yaml:"gitlab" doc:"CI/CD variables of GitLab."`
+	Terraform      *Terraform      `yaml:"terraform" doc:"Variables of HCP Terraform or Terraform Enterprise."`
 }
 
 // storeKind is one kind of store, as it is configured.

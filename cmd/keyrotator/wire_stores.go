@@ -16,6 +16,7 @@ import (
 	"github.com/keyrotator/keyrotator/store/github"
 	"github.com/keyrotator/keyrotator/store/gitlab"
 	"github.com/keyrotator/keyrotator/store/secretsmanager"
+	"github.com/keyrotator/keyrotator/store/terraform"
 )
 
 // The configuration has a kind of store or a format that nothing here makes.
@@ -68,6 +69,8 @@ func (b storeBuilder) store(user rotator.User, s config.Store) (store.Store, err
 		return b.github(user, s.GitHub)
 	case gitlab.Kind:
 		return b.gitlab(user, s.GitLab)
+	case terraform.Kind:
+		return b.terraform(user, s.Terraform)
 	default:
 		return nil, fmt.Errorf("store of kind %q: %w", s.Kind(), errNoKind)
 	}

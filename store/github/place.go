@@ -55,13 +55,11 @@ func apiURL(text string) (api, host string, err error) {
 	if err != nil || u.Host == "" {
 		return "", "", errors.New("the URL is none such as https://github.example.com")
 	}
-	host = strings.ToLower(u.Host)
-	switch {
-	case host == "github.com" || strings.HasSuffix(host, ".ghe.com"):
+	host = strings.ToLower(u.Host) + strings.TrimSuffix(u.Path, "/")
+	if host == "github.com" || strings.HasSuffix(host, ".ghe.com") {
 		return u.Scheme + "://api." + host + "/", host, nil
-	default:
-		return u.Scheme + "://" + host + strings.TrimSuffix(u.Path, "/") + "/api/v3/", host, nil
 	}
+	return u.Scheme + "://" + host + "/api/v3/", host, nil
 }
 
 func placeOf(client *sdk.Client, o Options) (place, error) {
