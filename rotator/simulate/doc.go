@@ -2,7 +2,9 @@
 // that chance puts between any two calls, and then a time without any. It runs
 // the real decisions, the real executor and a real journal, with several
 // replicas that are coroutines on a clock of their own. A seed is one history,
-// and the same seed is always the same one.
+// and the same seed is always the same one. Half of the histories live under a
+// policy of days, with 20 days of faults and 34 without; the other half under
+// one of hours, where all times, a clock's jump too, are shorter.
 //
 // What is simulated:
 //
