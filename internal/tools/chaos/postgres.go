@@ -32,7 +32,7 @@ type cluster struct {
 	server  *postgres.Server
 	proxies []*proxy.Proxy
 	clock   string // the file that libfaketime reads PostgreSQL's clock from
-	backups int
+	saved   bool   // there is a base backup to restore
 }
 
 // runPostgres is three replicas on PostgreSQL.
@@ -43,16 +43,14 @@ func runPostgres(ctx context.Context, p plan) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.close(ctx)) }()
 	c.start()
-	if err := c.backup(); err != nil {
-		return errors.Join(err, c.stop(ctx))
-	}
 	return c.live(ctx, p, []act{
 		{"kill -9", 14, c.kill},
 		{"kill -9 in a call", 14, c.strike},
 		{"SIGSTOP beyond lease and margin", 3, func() { c.freeze(lease+margin, lease+margin+3*time.Second) }},
 		{"rolling restart", 1, c.roll},
 		{"database crash", 2, c.crash},
-		{"older backup", 1, c.restore},
+		{"base backup", 1, c.backup},
+		{"restore of an older backup", 1, c.restore},
 		{"broken connection", 4, c.cut},
 		{"PostgreSQL's clock", 2, c.shiftDatabase},
 		{"AWS's clock", 1, c.shift},
@@ -164,25 +162,33 @@ func (c *cluster) crash() {
 	})
 }
 
-// restore puts the last backup in the place of the journal while the replicas
-// run, and makes the next.
+// backupName is the folder of the one base backup that there is at a time.
+const backupName = "backup"
+
+// backup makes a base backup, unless there is one, which only gets older.
+func (c *cluster) backup() {
+	if c.saved {
+		return
+	}
+	if err := c.server.Backup(c.ctx, backupName); err != nil && c.ctx.Err() == nil {
+		c.wrong.addf(brokenHarness, "back the database up: %w", err)
+	}
+	c.saved = true
+}
+
+// restore puts the base backup in the place of the journal while the replicas run.
 func (c *cluster) restore() {
+	if !c.saved {
+		c.backup()
+		wait(c.ctx, c.between(2*time.Second, 12*time.Second)) // a part of a cycle, at least
+	}
 	c.down("restore the database", func() error {
 		return c.ledger.restore(func() error {
 			err := c.server.Down(c.ctx, "immediate")
-			return errors.Join(err, c.server.Restore(c.last()), c.server.Up(c.ctx))
+			return errors.Join(err, c.server.Restore(backupName), c.server.Up(c.ctx))
 		})
 	})
-	if err := c.backup(); err != nil && c.ctx.Err() == nil {
-		c.wrong.addf(brokenHarness, "back the database up: %w", err)
-	}
-}
-
-func (c *cluster) last() string { return fmt.Sprintf("backup-%d", c.backups) }
-
-func (c *cluster) backup() error {
-	c.backups++
-	return c.server.Backup(c.ctx, c.last())
+	c.saved = false
 }
 
 // cut breaks a replica's connection to the database in one of four ways.

@@ -31,7 +31,7 @@ both() { # flags
 }
 
 case "${1:-}" in
-short) both -kills 6 -cycles 1 ;;
+short) both -kills 5 -cycles 1 ;;
 long) both -kills "${KILLS:-1000}" -at-most "${LIMIT:-24h}" ;;
 failover) scenario failover -kills "${KILLS:-20}" ${LIMITS:+-limits "$LIMITS"} ;;
 share) scenario share ;;
