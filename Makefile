@@ -16,7 +16,7 @@ DEMOFLAGS ?=
 STAMP = -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null) \
 	-X main.commit=$(shell git rev-parse HEAD 2>/dev/null) -X main.date=$(shell git log -1 --format=%cI 2>/dev/null)
 
-SCRIPTS := .ci/run $(wildcard internal/tools/*.sh internal/tools/*/*.sh)
+SCRIPTS := .ci/run $(wildcard internal/tools/*.sh internal/tools/*/*.sh examples/*/*.sh)
 LINT     = "$$(internal/tools/install.sh lint)/golangci-lint"
 
 .PHONY: help

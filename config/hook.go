@@ -19,7 +19,7 @@ type Hook struct {
 	SigningKey   Secret        `yaml:"signing_key" jsonschema:"required" doc:"The key that every request is signed with, 32 bytes at least, shared with the receiver. Best read from a file: ${file:/etc/keyrotator/hook-key}."`
 	SigningKeyID string        `yaml:"signing_key_id" jsonschema:"default=1" doc:"What the receiver calls that key, so that it can know two while one replaces the other."`
 	Token        Secret        `yaml:"token" doc:"Sent as Authorization: Bearer, for a gateway before the receiver."`
-	CAFile       string        `yaml:"ca_file" doc:"Absolute path of the PEM certificates that the receiver's is signed with; by default the system's."`
+	CAFile       string        `yaml:"ca_file" doc:"Absolute path of PEM certificates that are trusted beside the system's."`
 	Timeout      time.Duration `yaml:"timeout" jsonschema:"default=5s" check:"positive" doc:"How long one try may take. A post is tried three times at most."`
 }
 

@@ -16,6 +16,7 @@ func notYet(t reflect.Type) []string {
 	case reflect.TypeFor[Store]():
 		return []string{
 			"bitbucket", "circleci", "exec", "kubernetes", "parameterstore", "ssm", "vault",
+			"bitbucket", "circleci", "github", "gitlab", "kubernetes", "parameterstore", "ssm", "terraform", "vault",
 		}
 	}
 	return nil

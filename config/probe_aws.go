@@ -47,7 +47,7 @@ type ProbeSMTP struct {
 	Host   string `yaml:"host" doc:"The server; by default email-smtp.REGION.amazonaws.com."`
 	Port   int    `yaml:"port" jsonschema:"minimum=1,maximum=65535" doc:"Its port; by default 587 with starttls, 465 with immediate."`
 	TLS    string `yaml:"tls" jsonschema:"default=starttls,enum=starttls,enum=immediate" doc:"How the session becomes encrypted: by STARTTLS, without which nothing is sent, or from its first byte."`
-	CAFile string `yaml:"ca_file" doc:"Absolute path of the PEM certificates that the server's is signed with; by default the system's."`
+	CAFile string `yaml:"ca_file" doc:"Absolute path of PEM certificates that are trusted beside the system's."`
 }
 
 // complete follows the SES developer guide, "Connecting to an Amazon SES SMTP

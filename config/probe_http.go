@@ -12,7 +12,7 @@ type ProbeHTTP struct {
 	Contains string        `yaml:"contains" doc:"Text that the body has to hold; {key_id} in it stands for the id of the key that the consumer should have."`
 	Field    string        `yaml:"field" doc:"A field of the JSON body, with dots between levels, such as aws.access_key_id."`
 	Equals   string        `yaml:"equals" doc:"What field has to be, as text; {key_id} stands for the id of the key."`
-	CAFile   string        `yaml:"ca_file" doc:"Absolute path of the PEM certificates that the server's is signed with; by default the system's."`
+	CAFile   string        `yaml:"ca_file" doc:"Absolute path of PEM certificates that are trusted beside the system's."`
 	Timeout  time.Duration `yaml:"timeout" jsonschema:"default=10s" check:"positive" doc:"How long one try may take."`
 }
 
@@ -44,7 +44,7 @@ type ProbePrometheus struct {
 	URL     string        `yaml:"url" jsonschema:"required" doc:"The server's address, without /api/v1."`
 	Query   string        `yaml:"query" jsonschema:"required" doc:"An instant query in PromQL. The probe fails when it answers anything: write the condition of an alert, such as rate(runner_errors_total[5m]) > 0.1."`
 	Token   Secret        `yaml:"token" doc:"Sent as Authorization: Bearer. It needs https, or http on loopback."`
-	CAFile  string        `yaml:"ca_file" doc:"Absolute path of the PEM certificates that the server's is signed with; by default the system's."`
+	CAFile  string        `yaml:"ca_file" doc:"Absolute path of PEM certificates that are trusted beside the system's."`
 	Timeout time.Duration `yaml:"timeout" jsonschema:"default=10s" check:"positive" doc:"How long one try may take."`
 }
 

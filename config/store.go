@@ -15,6 +15,8 @@ type Store struct {
 	GitHub         *GitHub         `yaml:"github" doc:"Secrets of GitHub Actions."`
 	GitLab         *GitLab         `yaml:"gitlab" doc:"CI/CD variables of GitLab."`
 	Terraform      *Terraform      `yaml:"terraform" doc:"Variables of HCP Terraform or Terraform Enterprise."`
+	Webhook        *Webhook        `yaml:"webhook" doc:"A receiver of yours that writes it to wherever it belongs."`
+	Exec           *Exec           `yaml:"exec" doc:"A program of yours that writes it to wherever it belongs."`
 }
 
 // storeKind is one kind of store, as it is configured.

@@ -52,7 +52,7 @@ func withIncluded(t *testing.T, text string) string {
 	root := t.TempDir()
 	return included.ReplaceAllStringFunc(text, func(found string) string {
 		path := filepath.Join(root, included.FindStringSubmatch(found)[1])
-		content := []byte("not-a-token-of-any-service\n")
+		content := []byte("not-a-token-of-any-service-nor-a-signing-key\n")
 		if filepath.Ext(path) == ".pem" {
 			content = privateKey(t)
 		}

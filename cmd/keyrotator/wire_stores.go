@@ -12,11 +12,13 @@ import (
 	"github.com/keyrotator/keyrotator/rotator"
 	"github.com/keyrotator/keyrotator/rotator/account"
 	"github.com/keyrotator/keyrotator/store"
+	"github.com/keyrotator/keyrotator/store/exec"
 	"github.com/keyrotator/keyrotator/store/file"
 	"github.com/keyrotator/keyrotator/store/github"
 	"github.com/keyrotator/keyrotator/store/gitlab"
 	"github.com/keyrotator/keyrotator/store/secretsmanager"
 	"github.com/keyrotator/keyrotator/store/terraform"
+	"github.com/keyrotator/keyrotator/store/webhook"
 )
 
 // The configuration has a kind of store or a format that nothing here makes.
@@ -71,6 +73,10 @@ func (b storeBuilder) store(user rotator.User, s config.Store) (store.Store, err
 		return b.gitlab(user, s.GitLab)
 	case terraform.Kind:
 		return b.terraform(user, s.Terraform)
+	case webhook.Kind:
+		return b.webhook(user, s.Webhook)
+	case exec.Kind:
+		return execStore(user, s.Exec)
 	default:
 		return nil, fmt.Errorf("store of kind %q: %w", s.Kind(), errNoKind)
 	}

@@ -24,6 +24,7 @@ case "${1:-}" in
 test)
     need awscli test -x /usr/bin/aws
     need python3-boto3 /usr/bin/python3 -c 'import boto3'
+    need curl test -x /usr/bin/curl
     need postgresql sh -c 'test -x /usr/lib/postgresql/*/bin/initdb'
     need libfaketime sh -c 'test -e /usr/lib/*/faketime/libfaketime.so.1' # moves PostgreSQL's clock
     need prometheus test -x /usr/bin/promtool
@@ -49,7 +50,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         echo
         echo "    sudo apt-get update && sudo apt-get install --no-install-recommends ${packages[*]}"
         echo
-        echo "The tests call /usr/bin/aws, /usr/bin/python3 with boto3, promtool, and PostgreSQL's server."
+        echo "The tests call /usr/bin/aws, curl, /usr/bin/python3 with boto3, promtool, and PostgreSQL's server."
     } >&2
     exit 1
 fi

@@ -98,7 +98,7 @@ func (p *Program) Run(ctx context.Context, call Call) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	stdout, stderr := &head{limit: maxStdout}, &tail{limit: maxStderr}
-	cmd := exec.CommandContext(limited, p.path, append([]string{call.Verb}, p.arguments...)...) //nolint:gosec // G204: to run what the operator configured, without a shell, is what this package is for
+	cmd := exec.CommandContext(limited, p.path, append([]string{call.Verb}, p.arguments...)...) //nolint:gosec // G204: the operator configured it, and no shell is started
 	cmd.Env = append(slices.Clone(p.base), variables("KEYROTATOR_", call.Facts)...)
 	cmd.Dir = rootDir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(call.Stdin), stdout, stderr
