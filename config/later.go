@@ -15,8 +15,7 @@ func notYet(t reflect.Type) []string {
 		return []string{"rollout"}
 	case reflect.TypeFor[Store]():
 		return []string{
-			"bitbucket", "circleci", "exec", "kubernetes", "parameterstore", "ssm", "vault",
-			"bitbucket", "circleci", "github", "gitlab", "kubernetes", "parameterstore", "ssm", "terraform", "vault",
+			"bitbucket", "circleci", "kubernetes", "parameterstore", "ssm", "vault",
 		}
 	}
 	return nil

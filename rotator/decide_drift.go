@@ -2,7 +2,6 @@ package rotator
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -52,8 +51,7 @@ func driftedStore(s State) (Pinned, bool) {
 		if !c.Readable || !seen || !view.Trouble.None() || view.Held == s.Progress.Current {
 			continue
 		}
-		_, written := slices.BinarySearch(s.Progress.Written, c.Name)
-		if view.Owner == s.User.String() && view.Held != "" || view.Held == "" && written {
+		if view.Owner == s.User.String() && view.Held != "" || view.Held == "" && s.Progress.Wrote(c.Name) {
 			return c, true
 		}
 	}

@@ -3,7 +3,6 @@ package rotator
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/keyrotator/keyrotator/store"
@@ -89,26 +88,13 @@ func (s *step) observeStores(ctx context.Context, live *Live, needs Needs) {
 			}
 		}
 		if needs.Check {
-			view.Refusal = preflight(ctx, c)
+			if refused := c.Preflight(ctx, s.recorded(c.Name())); len(refused) > 0 {
+				view.Refusal = storeTrouble(errors.Join(refused...))
+			}
 		}
 		live.Stores[c.Name()] = view
 	}
 	s.observeStaged(ctx, live)
-}
-
-// preflight asks, without changing anything, whether a consumer's store would
-// take a key, and whether its reload and its probe could be begun.
-func preflight(ctx context.Context, c Consumer) Trouble {
-	for _, part := range []any{c.Store, c.Reloader, c.Prober} {
-		checker, ok := part.(store.Checker)
-		if !ok {
-			continue
-		}
-		if err := checker.Check(ctx); err != nil && !errors.Is(err, store.ErrEmpty) {
-			return storeTrouble(err)
-		}
-	}
-	return Trouble{}
 }
 
 // observeStaged looks for what waits unseen in the store of record, where a
@@ -138,10 +124,7 @@ func (s *step) observeStaged(ctx context.Context, live *Live) {
 }
 
 // recorded reports whether the journal knows that this program wrote a store.
-func (s *step) recorded(consumer string) bool {
-	_, found := slices.BinarySearch(s.row.Progress.Written, consumer)
-	return found
-}
+func (s *step) recorded(consumer string) bool { return s.row.Progress.Wrote(consumer) }
 
 // reloaded asks how a consumer's reload stands.
 func (s *step) reloaded(ctx context.Context, name string) ReloadView {

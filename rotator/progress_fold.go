@@ -187,6 +187,13 @@ func (p *Progress) unverify(e Entry) {
 	}
 }
 
+// Wrote reports whether the program has written a consumer's store, or was about
+// to, by the consumer's name.
+func (p Progress) Wrote(consumer string) bool {
+	_, found := slices.BinarySearch(p.Written, consumer)
+	return found
+}
+
 // write records that the program has written a consumer's store, or is about to.
 func (p *Progress) write(consumer string) {
 	if i, found := slices.BinarySearch(p.Written, consumer); !found {

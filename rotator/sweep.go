@@ -115,8 +115,7 @@ func (r *Rotator) drifted(ctx context.Context, target Target, row Row) bool {
 		if errors.Is(err, store.ErrEmpty) {
 			err = nil
 		}
-		_, written := slices.BinarySearch(p.Written, c.Name())
-		if err == nil && KeyID(held.Credential.KeyID()) != want && (written || !held.Credential.IsZero()) {
+		if err == nil && KeyID(held.Credential.KeyID()) != want && (p.Wrote(c.Name()) || !held.Credential.IsZero()) {
 			return true
 		}
 	}

@@ -2,6 +2,8 @@ package rotator
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -42,6 +44,28 @@ type Consumer struct {
 
 // Name is the store's kind and location; it identifies the consumer.
 func (c Consumer) Name() string { return c.Store.Describe().String() }
+
+// Preflight asks, without changing anything, whether the consumer's store would
+// take a key, and whether its reload and its probe could be begun: existence,
+// ownership and permission, as far as each can tell. recorded says whether the
+// journal knows that this program wrote the store.
+func (c Consumer) Preflight(ctx context.Context, recorded bool) []error {
+	var refused []error
+	ctx = store.WithRecorded(ctx, recorded)
+	for _, part := range []struct {
+		name string
+		part any
+	}{{"", c.Store}, {"reload: ", c.Reloader}, {"probe: ", c.Prober}} {
+		checker, ok := part.part.(store.Checker)
+		if !ok {
+			continue
+		}
+		if err := checker.Check(ctx); err != nil && !errors.Is(err, store.ErrEmpty) {
+			refused = append(refused, fmt.Errorf("%s%w", part.name, err))
+		}
+	}
+	return refused
+}
 
 func (c Consumer) pinned() Pinned {
 	_, readable := c.Store.(store.Reader)

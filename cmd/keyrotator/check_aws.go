@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync"
 
@@ -48,10 +49,33 @@ func (r *checkReport) lookAtAWS(ctx context.Context, cfg *config.Config, reach r
 	slices.SortFunc(targets, func(a, b rotator.Target) int {
 		return cmp.Compare(a.User.String(), b.User.String())
 	})
-	for _, found := range checkTargets(ctx, targets) {
+	known, err := recordedIn(ctx, cfg)
+	if err != nil {
+		r.Findings = append(r.Findings, finding{severityUnknown, "journal", err.Error(), "stores that keep no mark of their owner were judged without it"})
+	}
+	for _, found := range checkTargets(ctx, targets, known) {
 		r.Findings = append(r.Findings, found...)
 	}
 	return ctx.Err()
+}
+
+// recordedIn is what the journal knows of each user; nothing where there is no
+// journal yet. Some services keep no mark of who wrote a value.
+func recordedIn(ctx context.Context, cfg *config.Config) (map[rotator.User]rotator.Progress, error) {
+	db, _, err := openJournal(ctx, cfg, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return map[rotator.User]rotator.Progress{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }() // it was only read
+	rows, err := db.Rows(ctx)
+	known := map[rotator.User]rotator.Progress{}
+	for _, row := range rows {
+		known[row.User] = row.Progress
+	}
+	return known, err
 }
 
 // checkAccount reports whether the account's users can be asked for.
@@ -68,14 +92,14 @@ func checkAccount(ctx context.Context, a *account.Account) ([]finding, bool) {
 }
 
 // checkTargets looks at users side by side; the findings are in their order.
-func checkTargets(ctx context.Context, targets []rotator.Target) [][]finding {
+func checkTargets(ctx context.Context, targets []rotator.Target, known map[rotator.User]rotator.Progress) [][]finding {
 	found := make([][]finding, len(targets))
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(checkWorkers, len(targets)) {
 		workers.Go(func() {
 			for i := range next {
-				found[i] = checkTarget(ctx, targets[i])
+				found[i] = checkTarget(ctx, targets[i], known[targets[i].User])
 			}
 		})
 	}
@@ -87,15 +111,11 @@ func checkTargets(ctx context.Context, targets []rotator.Target) [][]finding {
 	return found
 }
 
-func checkTarget(ctx context.Context, target rotator.Target) []finding {
+func checkTarget(ctx context.Context, target rotator.Target, known rotator.Progress) []finding {
 	where := "user " + target.User.String()
 	found := checkUser(ctx, target, where)
 	for _, consumer := range target.Consumers {
-		checker, ok := consumer.Store.(store.Checker)
-		if !ok {
-			continue
-		}
-		if err := checker.Check(ctx); err != nil && !errors.Is(err, store.ErrEmpty) {
+		for _, err := range consumer.Preflight(ctx, known.Wrote(consumer.Name())) {
 			found = append(found, failure(where+", "+consumer.Name(), err, ""))
 		}
 	}

@@ -74,7 +74,9 @@ func TestAReloadIsWhatTheConfigurationSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range []rotator.Reloader{receiver, run} {
-		if err := errors.Join(r.(interface{ Check(ctx context.Context) error }).Check(t.Context()), r.Reload(t.Context(), "AKIA1")); err != nil {
+		if err := errors.Join(r.(interface {
+			Check(ctx context.Context) error
+		}).Check(t.Context()), r.Reload(t.Context(), "AKIA1")); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -45,6 +46,12 @@ func (b storeBuilder) consumers(user rotator.User, u config.User) ([]rotator.Con
 		consumer := rotator.Consumer{
 			Store: place, Required: c.Required, Record: c.Record, Refreshes: c.Refreshes,
 			Wave: c.Order() - 1, Soak: c.Soak, // a canary is wave -1
+		}
+		if c.Reload != nil {
+			if consumer.Reloader, err = b.reloader(user, cmp.Or(c.Name, consumer.Name()), *c.Reload); err != nil {
+				return nil, fmt.Errorf("wire the reload of consumer %d of %s: %w", i+1, user, err)
+			}
+			consumer.ReloadLimit = c.Reload.Limit
 		}
 		if c.Ack != nil {
 			consumer.Acked, consumer.AckWithin = true, c.Ack.Within
