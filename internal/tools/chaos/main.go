@@ -77,6 +77,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&p.limits, "limits", s.limits, "the limits of every replica")
 	flags.Uint64Var(&p.out.seed, "seed", 1, "what chance is drawn from")
 	keep := flags.Bool("keep", false, "leave the folder with configuration and logs behind")
+	flags.StringVar(&p.program, "program", "", "the program; it is built when none is named")
 	tags := flags.String("tags", "", "build tags of the program, such as planted")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -90,10 +91,12 @@ func run(ctx context.Context, args []string) error {
 	} else {
 		defer os.RemoveAll(p.dir)
 	}
-	p.program = filepath.Join(p.dir, "keyrotator")
-	build := exec.CommandContext(ctx, "go", "build", "-tags", *tags, "-o", p.program, program) //nolint:gosec // tags are of who runs this
-	if text, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the program: %w\n%s", err, text)
+	if p.program == "" {
+		p.program = filepath.Join(p.dir, "keyrotator")
+		build := exec.CommandContext(ctx, "go", "build", "-tags", *tags, "-o", p.program, program) //nolint:gosec // tags are of who runs this
+		if text, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build the program: %w\n%s", err, text)
+		}
 	}
 	if err := s.run(ctx, p); err != nil {
 		return fmt.Errorf("%s with seed %d is broken: %w", s.name, p.out.seed, err)

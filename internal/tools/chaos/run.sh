@@ -15,10 +15,10 @@ internal/tools/packages.sh test
 
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
-go build -o "$work/chaos" ./internal/tools/chaos
+go build -o "$work" ./internal/tools/chaos ./cmd/keyrotator
 
 scenario() { # name, flags
-    "$work/chaos" "$@" -seed "${SEED:-1}" 2>&1 | sed -u "s/^/$1: /"
+    "$work/chaos" "$@" -program "$work/keyrotator" -seed "${SEED:-1}" 2>&1 | sed -u "s/^/$1: /"
 }
 
 both() { # flags
@@ -31,7 +31,7 @@ both() { # flags
 }
 
 case "${1:-}" in
-short) both -kills 5 -cycles 1 ;;
+short) both -kills 4 -cycles 1 ;;
 long) both -kills "${KILLS:-1000}" -at-most "${LIMIT:-24h}" ;;
 failover) scenario failover -kills "${KILLS:-20}" ${LIMITS:+-limits "$LIMITS"} ;;
 share) scenario share ;;

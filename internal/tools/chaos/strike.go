@@ -19,7 +19,7 @@ type trap struct {
 // draw makes a trap for a call by chance; "" stands for any call.
 func (w *world) draw(hit func(r *replica, c awsemu.Call, stage awsemu.Stage)) *trap {
 	operations := []string{
-		"", "", "", "CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey", "PutSecretValue", "UpdateSecretVersionStage",
+		"", "", "", "", "", "CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey", "PutSecretValue", "UpdateSecretVersionStage",
 		"ListAccessKeys", "GetAccessKeyLastUsed",
 	}
 	stages := []awsemu.Stage{awsemu.Before, awsemu.After}
@@ -34,7 +34,7 @@ func (w *world) set(t *trap) bool {
 	w.mu.Lock()
 	w.trap = t
 	w.mu.Unlock()
-	over := time.NewTimer(3 * time.Second)
+	over := time.NewTimer(5 * time.Second)
 	defer over.Stop()
 	select {
 	case <-t.sprung:
