@@ -14,6 +14,7 @@ type Store struct {
 	File           *File           `yaml:"file" doc:"A file on this machine."`
 	GitHub         *GitHub         `yaml:"github" doc:"Secrets of GitHub Actions."`
 	GitLab         *GitLab         `yaml:"gitlab" doc:"CI/CD variables of GitLab."`
+	SSM            *SSM            `yaml:"ssm" doc:"Parameters in AWS Systems Manager Parameter Store."`
 	Terraform      *Terraform      `yaml:"terraform" doc:"Variables of HCP Terraform or Terraform Enterprise."`
 	Webhook        *Webhook        `yaml:"webhook" doc:"A receiver of yours that writes it to wherever it belongs."`
 	Exec           *Exec           `yaml:"exec" doc:"A program of yours that writes it to wherever it belongs."`

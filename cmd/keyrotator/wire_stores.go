@@ -18,6 +18,7 @@ import (
 	"github.com/keyrotator/keyrotator/store/github"
 	"github.com/keyrotator/keyrotator/store/gitlab"
 	"github.com/keyrotator/keyrotator/store/secretsmanager"
+	"github.com/keyrotator/keyrotator/store/ssm"
 	"github.com/keyrotator/keyrotator/store/terraform"
 	"github.com/keyrotator/keyrotator/store/webhook"
 )
@@ -78,6 +79,8 @@ func (b storeBuilder) store(user rotator.User, s config.Store) (store.Store, err
 		return b.github(user, s.GitHub)
 	case gitlab.Kind:
 		return b.gitlab(user, s.GitLab)
+	case ssm.Kind:
+		return b.ssm(user, s.SSM)
 	case terraform.Kind:
 		return b.terraform(user, s.Terraform)
 	case webhook.Kind:

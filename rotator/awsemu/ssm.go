@@ -13,25 +13,33 @@ import (
 )
 
 const (
-	standardValue = 4096
-	advancedValue = 8192
-	keptHistory   = 100
-	secureString  = "SecureString"
+	standardValue  = 4096
+	advancedValue  = 8192
+	keptHistory    = 100
+	historyPage    = 50 // GetParameterHistory, MaxResults
+	secureString   = "SecureString"
+	defaultKey     = "alias/aws/ssm"
+	maxDescription = 1024
+	tierStandard   = "Standard"
+	tierAdvanced   = "Advanced"
+	tierEither     = "Intelligent-Tiering"
 )
 
 // parameter is one SSM parameter of one Region.
 type parameter struct {
-	name, arn, tier string
-	tags            []tag
-	history         []parameterVersion // oldest first, at most keptHistory
+	name, arn string
+	tags      []tag
+	history   []parameterVersion // oldest first, at most keptHistory
 }
 
 type parameterVersion struct {
-	number   int64
-	kind     string
-	value    string
-	modified time.Time
-	by       string
+	number               int64
+	kind, value          string
+	description, pattern string
+	key                  string // of a SecureString: the KMS key
+	tier                 string
+	modified             time.Time
+	by                   string
 }
 
 func (p *parameter) newest() parameterVersion { return p.history[len(p.history)-1] }
@@ -82,6 +90,9 @@ type parameterOutput struct {
 	DataType         string
 	Tier             string `json:",omitempty"`
 	LastModifiedUser string `json:",omitempty"`
+	Description      string `json:",omitempty"`
+	AllowedPattern   string `json:",omitempty"`
+	KeyId            string `json:",omitempty"` //nolint:revive // AWS's spelling
 }
 
 func (p *parameter) output(v parameterVersion, decrypt bool) parameterOutput {
@@ -89,6 +100,13 @@ func (p *parameter) output(v parameterVersion, decrypt bool) parameterOutput {
 		Name: p.name, Type: v.kind, Value: v.shown(p.arn, decrypt), Version: v.number,
 		LastModifiedDate: epoch(v.modified), ARN: p.arn, DataType: "text",
 	}
+}
+
+// metadata is what the history and the description tell of a version, beside or instead of its value.
+func (p *parameter) metadata(v parameterVersion, decrypt bool) parameterOutput {
+	out := p.output(v, decrypt)
+	out.Tier, out.LastModifiedUser, out.Description, out.AllowedPattern, out.KeyId = v.tier, v.by, v.description, v.pattern, v.key
+	return out
 }
 
 // getParameter takes NAME, NAME:VERSION or an ARN.
@@ -119,72 +137,6 @@ func (s *Server) getParameter(q *request) (any, error) {
 	return map[string]parameterOutput{"Parameter": p.output(v, in.WithDecryption)}, nil
 }
 
-type putParameterInput struct {
-	Name, Value, Type, Tier string
-	Overwrite               bool
-	Tags                    []tag
-}
-
-func (s *Server) putParameter(q *request) (any, error) {
-	var in putParameterInput
-	if err := q.decode(&in); err != nil {
-		return nil, err
-	}
-	if err := in.check(); err != nil {
-		return nil, err
-	}
-	p := q.parameters()[in.Name]
-	switch {
-	case p != nil && !in.Overwrite:
-		return nil, errSSM("ParameterAlreadyExists", "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")
-	case p == nil && in.Type == "":
-		return nil, errValidation(ssm, "A parameter type is required when you create a parameter.")
-	case p == nil:
-		p = &parameter{
-			name: in.Name, tags: in.Tags, tier: "Standard",
-			arn: "arn:aws:ssm:" + q.region + ":" + q.caller.account().id + ":parameter/" + strings.TrimPrefix(in.Name, "/"),
-		}
-		q.parameters()[in.Name] = p
-	}
-	if in.Tier != "" {
-		p.tier = in.Tier
-	}
-	v := parameterVersion{number: 1, kind: in.Type, value: in.Value, modified: q.at, by: q.caller.arn()}
-	if len(p.history) > 0 {
-		last := p.newest()
-		v.number = last.number + 1
-		if v.kind == "" {
-			v.kind = last.kind
-		}
-	}
-	p.history = append(p.history, v)
-	p.history = p.history[max(0, len(p.history)-keptHistory):]
-	return map[string]any{"Version": v.number, "Tier": p.tier}, nil
-}
-
-// check holds the input to the API model. A value is never repeated in an error.
-func (in *putParameterInput) check() error {
-	limit := standardValue
-	if in.Tier == "Advanced" {
-		limit = advancedValue
-	}
-	switch {
-	case in.Name == "" || strings.ContainsFunc(in.Name, func(c rune) bool { return !letterOrDigit(c) && !strings.ContainsRune("_.-/", c) }):
-		return errValidation(ssm, "Parameter name: can't be empty and can only include letters, numbers and the symbols _.-/")
-	case in.Value == "":
-		return errValidation(ssm, "1 validation error detected: Value at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1")
-	case len(in.Value) > limit:
-		return errValidation(ssm, "Standard tier parameters support a maximum parameter value of %d characters, advanced ones of %d.", standardValue, advancedValue)
-	case !slices.Contains([]string{"", "Standard", "Advanced", "Intelligent-Tiering"}, in.Tier):
-		return errConstraint(ssm, "tier", in.Tier, "Member must satisfy enum value set: [Standard, Advanced, Intelligent-Tiering]")
-	case !slices.Contains([]string{"", "String", "StringList", secureString}, in.Type):
-		return errSSM("UnsupportedParameterType", "The parameter type %s is not supported.", in.Type)
-	case in.Overwrite && len(in.Tags) > 0:
-		return errValidation(ssm, "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag.")
-	}
-	return nil
-}
-
 func (s *Server) deleteParameter(q *request) (any, error) {
 	var in struct{ Name string }
 	if err := q.decode(&in); err != nil {
@@ -198,10 +150,13 @@ func (s *Server) deleteParameter(q *request) (any, error) {
 	return nil, nil
 }
 
+// getParameterHistory pages through the kept versions, oldest first.
 func (s *Server) getParameterHistory(q *request) (any, error) {
 	var in struct {
 		Name           string
 		WithDecryption bool
+		MaxResults     *int
+		NextToken      string
 	}
 	if err := q.decode(&in); err != nil {
 		return nil, err
@@ -210,13 +165,26 @@ func (s *Server) getParameterHistory(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []parameterOutput{}
-	for _, v := range p.history {
-		one := p.output(v, in.WithDecryption)
-		one.LastModifiedUser = v.by
-		out = append(out, one)
+	size := historyPage
+	if in.MaxResults != nil {
+		size = *in.MaxResults
 	}
-	return map[string]any{"Parameters": out}, nil
+	if size < 1 || size > historyPage {
+		return nil, errConstraint(ssm, "maxResults", strconv.Itoa(size), "Member must have value between 1 and 50")
+	}
+	from, to, next, err := tokenPage(len(p.history), &size, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	list := []parameterOutput{}
+	for _, v := range p.history[from:to] {
+		list = append(list, p.metadata(v, in.WithDecryption))
+	}
+	out := map[string]any{"Parameters": list}
+	if next != "" {
+		out["NextToken"] = next
+	}
+	return out, nil
 }
 
 // describeParameters pages through all parameters by name, without their values. Filters are not emulated: it
@@ -241,8 +209,8 @@ func (s *Server) describeParameters(q *request) (any, error) {
 	list := []parameterOutput{}
 	for _, name := range names[from:to] {
 		p := q.parameters()[name]
-		one := p.output(p.newest(), false)
-		one.Value, one.Tier, one.LastModifiedUser = "", p.tier, p.newest().by
+		one := p.metadata(p.newest(), false)
+		one.Value = ""
 		list = append(list, one)
 	}
 	out := map[string]any{"Parameters": list}

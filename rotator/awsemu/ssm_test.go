@@ -3,8 +3,10 @@ package awsemu_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +58,16 @@ func TestParameters(t *testing.T) {
 		{"no overwriting unless asked for", "PutParameter", params{"Name": "/app/key", "Value": "v2", "Type": "SecureString"}, "ParameterAlreadyExists", ""},
 		{"tags together with overwriting", "PutParameter", params{"Name": "/app/key", "Value": "v2", "Overwrite": true, "Tags": []params{{"Key": "a", "Value": "b"}}}, "ValidationException", ""},
 		{"an overwrite that keeps the type", "PutParameter", params{"Name": "/app/key", "Value": "v2", "Overwrite": true}, "", `"Version":2`},
+		{"a type that changes", "PutParameter", params{"Name": "/app/key", "Value": "v2", "Type": "String", "Overwrite": true}, "HierarchyTypeMismatchException", ""},
+		{"a tier that is taken back", "PutParameter", params{"Name": "/app/long", "Value": "x", "Tier": "Standard", "Overwrite": true}, "ValidationException", ""},
+		{"a tier that the length chooses", "PutParameter", params{"Name": "/app/either", "Value": strings.Repeat("x", 4097), "Type": "String", "Tier": "Intelligent-Tiering"}, "", `"Tier":"Advanced"`},
+		{"a tier that the length does not ask for", "PutParameter", params{"Name": "/app/short", "Value": "x", "Type": "String", "Tier": "Intelligent-Tiering"}, "", `"Tier":"Standard"`},
+		{"a KMS key for plain text", "PutParameter", params{"Name": "/app/short", "Value": "x", "Type": "String", "KeyId": "alias/mine", "Overwrite": true}, "ValidationException", ""},
+		{"a description that is too long", "PutParameter", params{"Name": "/app/short", "Value": "x", "Description": strings.Repeat("x", 1025), "Overwrite": true}, "ValidationException", ""},
+		{"a name that AWS reserves", "PutParameter", params{"Name": "/AWS/key", "Value": "x", "Type": "String"}, "ValidationException", ""},
+		{"a page of the history", "GetParameterHistory", params{"Name": "/app/key", "MaxResults": 1}, "", `"NextToken":"1"`},
+		{"the page after it", "GetParameterHistory", params{"Name": "/app/key", "MaxResults": 1, "NextToken": "1"}, "", `"Version":2`},
+		{"a page that is too large", "GetParameterHistory", params{"Name": "/app/key", "MaxResults": 51}, "ValidationException", ""},
 		{"an old version by its number", "GetParameter", params{"Name": "/app/key:1", "WithDecryption": true}, "", `"Value":"v1"`},
 		{"a version that never was", "GetParameter", params{"Name": "/app/key:9"}, "ParameterVersionNotFound", ""},
 		{"the newest by ARN", "GetParameter", params{"Name": "arn:aws:ssm:eu-west-1:" + prod + ":parameter/app/key", "WithDecryption": true}, "", `"Value":"v2"`},
@@ -76,6 +88,23 @@ func TestParameters(t *testing.T) {
 		if code != s.code || !strings.Contains(string(body), s.holds) {
 			t.Errorf("%s: code %q, want %q; %s", s.about, code, s.code, body)
 		}
+	}
+}
+
+func TestWhatIsSaidOfAVersionStaysWithIt(t *testing.T) {
+	c := newCloud(t, awsemu.Options{})
+	c.ssm("PutParameter", params{"Name": "k", "Value": "1", "Type": "SecureString", "Description": "first", "KeyId": "alias/mine", "AllowedPattern": ".*"})
+	c.ssm("PutParameter", params{"Name": "k", "Value": "2", "Overwrite": true})
+	c.ssm("PutParameter", params{"Name": "k", "Value": "3", "Overwrite": true, "Description": "third"})
+	_, out := c.ssm("GetParameterHistory", params{"Name": "k"})
+	var told []string
+	for _, v := range out["Parameters"].([]any) {
+		v := v.(map[string]any)
+		told = append(told, fmt.Sprintf("%v %v %v %v", v["Version"], v["Description"], v["KeyId"], v["AllowedPattern"]))
+	}
+	want := []string{"1 first alias/mine .*", "2 first alias/aws/ssm .*", "3 third alias/aws/ssm .*"}
+	if !slices.Equal(told, want) {
+		t.Errorf("the history is %q, want %q", told, want)
 	}
 }
 
