@@ -15,8 +15,7 @@ func notYet(t reflect.Type) []string {
 		return []string{"rollout"}
 	case reflect.TypeFor[Store]():
 		return []string{
-			"bitbucket", "circleci", "kubernetes", "parameterstore", "ssm", "vault",
-			"bitbucket", "circleci", "exec", "kubernetes", "vault",
+			"bitbucket", "circleci", "kubernetes", "vault",
 		}
 	}
 	return nil
