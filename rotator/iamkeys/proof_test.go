@@ -39,7 +39,9 @@ func proof(t *testing.T, verb rotator.Verb, user rotator.User, key rotator.KeyID
 		User: user,
 		Progress: rotator.Progress{
 			UserID: "AIDAALICE",
-			Cycle:  &rotator.Cycle{Opening: opening, Verified: now.Add(-2 * day), Inactive: now.Add(-day)},
+			Cycle: &rotator.Cycle{
+				Opening: opening, Pushed: map[string]time.Time{store: now.Add(-2 * day)}, Verified: now.Add(-2 * day), Inactive: now.Add(-day),
+			},
 		},
 		Live: &rotator.Live{
 			Needs: rotator.Needs{Keys: true, SignIn: opening.Keep, UseOf: key},
