@@ -53,6 +53,11 @@ var directions = []direction{
 	{"store/reload/exec", []string{"store", "store/program"}, nil, "as store/exec"},
 	{"store/reload/webhook", []string{"store", "store/hook"}, nil, "as store/webhook"},
 	{"store/probe/exec", []string{"store", "store/program"}, nil, "as store/exec"},
+	{"store/rest", []string{"store"}, nil, "the client that kinds without an SDK share; it knows no service"},
+	{"store/rest/resttest", []string{"store"}, nil, "what the tests of kinds on plain REST share"},
+	{"store/azuredevops", overREST, []string{"golang.org/x/oauth2"}, "a kind on plain REST"},
+	{"store/bitbucket", overREST, nil, "a kind on plain REST"},
+	{"store/circleci", overREST, nil, "a kind on plain REST"},
 	{"store/reload/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK"},
 	{"store/probe/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK"},
 	{"store/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK, never another kind"},
@@ -63,7 +68,10 @@ var directions = []direction{
 	{"cmd/...", []string{"…"}, []string{"…"}, "wiring may know everything"},
 }
 
-var core = []string{"rotator", "store"}
+var (
+	core     = []string{"rotator", "store"}
+	overREST = []string{"store", "store/rest"}
+)
 
 // reserved libraries are known to these folders only, whatever directions says.
 var reserved = []struct {
@@ -114,6 +122,9 @@ func TestEveryRuleOfTheArchitectureCanFail(t *testing.T) {
 		{"the cycle imports a kind of store", "rotator", "x.go", ours("store/file"), "rotator must not import store/file"},
 		{"a part of the cycle imports another part", "rotator/seal", "x.go", ours("rotator/account"), "must not import rotator/account"},
 		{"a kind imports another kind", "store/ssm", "x.go", ours("store/file"), "store/ssm must not import store/file"},
+		{"a kind on plain REST imports another kind", "store/circleci", "x.go", ours("store/bitbucket"), "store/circleci must not import store/bitbucket"},
+		{"a kind with an SDK imports the REST client", "store/vault", "x.go", ours("store/rest"), "store/vault must not import store/rest"},
+		{"the REST client imports a kind", "store/rest", "x.go", ours("store/circleci"), "store/rest must not import store/circleci"},
 		{"a kind imports the cycle", "store/file", "x.go", ours("rotator"), "store/file must not import rotator"},
 		{"a kind that is not AWS's imports the SDK", "store/file", "x.go", imports("github.com/aws/aws-sdk-go-v2/aws"), "reserved"},
 		{"the emulator imports ours", "rotator/awsemu", "x.go", ours("store"), "rotator/awsemu must not import store"},
@@ -147,6 +158,7 @@ func TestWhatTheDesignAllowsIsNoViolation(t *testing.T) {
 		fake(t, "rotator", "execute.go", "import (\"context\"; \"time\")\nvar _ context.Context\nvar _ = time.Now"),
 		fake(t, "rotator", "keyring.go", ours("store")),
 		fake(t, "store/vault", "x.go", imports("example.org/vault")),
+		fake(t, "store/circleci", "x.go", ours("store/rest")),
 		fake(t, "store/secretsmanager", "x.go", imports("github.com/aws/aws-sdk-go-v2/service/secretsmanager")),
 		fake(t, "rotator/awsemu", "x.go", imports("github.com/aws/aws-sdk-go-v2/aws/signer/v4")),
 		fake(t, "config", "x.go", "type t struct{}\nfunc (t) init() {}"),
