@@ -16,6 +16,7 @@ func notYet(t reflect.Type) []string {
 	case reflect.TypeFor[Store]():
 		return []string{
 			"bitbucket", "circleci", "kubernetes", "vault",
+			"bitbucket", "kubernetes", "parameterstore", "ssm", "vault",
 		}
 	}
 	return nil

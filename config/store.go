@@ -18,6 +18,7 @@ type Store struct {
 	Terraform      *Terraform      `yaml:"terraform" doc:"Variables of HCP Terraform or Terraform Enterprise."`
 	Webhook        *Webhook        `yaml:"webhook" doc:"A receiver of yours that writes it to wherever it belongs."`
 	Exec           *Exec           `yaml:"exec" doc:"A program of yours that writes it to wherever it belongs."`
+	CircleCI       *CircleCI       `yaml:"circleci" doc:"Environment variables of CircleCI."`
 }
 
 // storeKind is one kind of store, as it is configured.

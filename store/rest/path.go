@@ -20,6 +20,10 @@ func Path(parts ...string) (string, error) {
 	return path.String(), nil
 }
 
+// Host names where the service is: its host, with the port and the path that
+// its URL has.
+func (c *Client) Host() string { return strings.ToLower(c.base.Host) + c.base.Path }
+
 // Follow returns the path and the query by which a request calls an address
 // that the service named itself, such as that of the next page. It fails for
 // an address outside of the client's URL.

@@ -12,8 +12,6 @@ package rest
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +19,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -40,9 +37,8 @@ type Options struct {
 	URL string
 	// Authorize adds the authorisation to a request.
 	Authorize Authorizer
-	// CAFile names a file of PEM certificates to trust instead of the system's;
-	// empty for the system's. It is read once, by New.
-	CAFile string
+	// HTTP makes the calls. Whatever it thinks of redirects, none is followed.
+	HTTP *http.Client
 }
 
 // Client calls one service. It is safe for concurrent use.
@@ -56,47 +52,18 @@ type Client struct {
 
 // New makes a client; it calls nothing yet.
 func New(o Options) (*Client, error) {
-	if o.Service == "" || o.Authorize == nil {
-		return nil, errors.New("make REST client: service and authorisation are required")
+	if o.Service == "" || o.Authorize == nil || o.HTTP == nil {
+		return nil, errors.New("make REST client: service, HTTP client and authorisation are required")
 	}
 	base, err := url.Parse(strings.TrimRight(o.URL, "/"))
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.RawQuery != "" || base.Fragment != "" || base.User != nil {
 		return nil, fmt.Errorf("make client of %s: url is not an address such as https://example.com, without user, query and fragment", o.Service)
 	}
-	roots, err := readRoots(o.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("make client of %s: %w", o.Service, err)
-	}
-	return &Client{service: o.Service, base: base, authorize: o.Authorize, http: &http.Client{
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-			ForceAttemptHTTP2:     true,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: time.Minute,
-			IdleConnTimeout:       time.Minute,
-			MaxIdleConns:          4,
-		},
-		// A redirect is an answer: what was meant for this service, with its
-		// authorisation, is sent nowhere else.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
-}
-
-// readRoots reads the certificates to trust, nil for the system's.
-func readRoots(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil //nolint:nilnil // crypto/tls takes nil for the system's certificates
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read ca_file: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("read ca_file: %s holds no PEM certificate", file)
-	}
-	return roots, nil
+	// A redirect is an answer: what was meant for this service, with its
+	// authorisation, is sent nowhere else.
+	direct := *o.HTTP
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{service: o.Service, base: base, authorize: o.Authorize, http: &direct}, nil
 }
 
 // Request is one call.

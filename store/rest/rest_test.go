@@ -3,7 +3,6 @@ package rest_test
 import (
 	"context"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -26,7 +23,7 @@ const canary = "canary-value"
 
 func newClient(t *testing.T, o rest.Options) *rest.Client {
 	t.Helper()
-	o.Service = "Example"
+	o.Service, o.HTTP = "Example", http.DefaultClient
 	if o.Authorize == nil {
 		bearer, err := rest.Bearer("canary-token")
 		if err != nil {
@@ -236,32 +233,15 @@ func TestAThrottledClientIsQuietUntilItsTimeHasCome(t *testing.T) {
 	}
 }
 
-func TestAServerIsTrustedByTheFileThatNamesItsAuthority(t *testing.T) {
-	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	t.Cleanup(server.Close)
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := newClient(t, rest.Options{URL: server.URL, CAFile: file}).Do(t.Context(), rest.Request{Method: http.MethodGet, Path: "/x"}); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestWhatCannotWorkIsRefusedWithoutShowingIt(t *testing.T) {
-	empty := filepath.Join(t.TempDir(), "empty.pem")
-	if err := os.WriteFile(empty, []byte(canary), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	bearer, _ := rest.Bearer("x")
 	for name, o := range map[string]rest.Options{
-		"no service":           {URL: "https://x", Authorize: bearer},
-		"no authorisation":     {Service: "x", URL: "https://x"},
-		"no address":           {Service: "x", URL: "example.com", Authorize: bearer},
-		"a user in the url":    {Service: "x", URL: "https://u:canary@x", Authorize: bearer},
-		"a query in the url":   {Service: "x", URL: "https://x?canary", Authorize: bearer},
-		"a file that is gone":  {Service: "x", URL: "https://x", Authorize: bearer, CAFile: empty + "2"},
-		"no certificate there": {Service: "x", URL: "https://x", Authorize: bearer, CAFile: empty},
+		"no service":         {URL: "https://x", Authorize: bearer, HTTP: http.DefaultClient},
+		"no authorisation":   {Service: "x", URL: "https://x", HTTP: http.DefaultClient},
+		"no HTTP client":     {Service: "x", URL: "https://x", Authorize: bearer},
+		"no address":         {Service: "x", URL: "example.com", Authorize: bearer, HTTP: http.DefaultClient},
+		"a user in the url":  {Service: "x", URL: "https://u:canary@x", Authorize: bearer, HTTP: http.DefaultClient},
+		"a query in the url": {Service: "x", URL: "https://x?canary", Authorize: bearer, HTTP: http.DefaultClient},
 	} {
 		if c, err := rest.New(o); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v, %v", name, c != nil, err)
@@ -312,7 +292,7 @@ func FuzzFollow(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	c, err := rest.New(rest.Options{Service: "x", URL: "https://api.example.com/2.0", Authorize: bearer})
+	c, err := rest.New(rest.Options{Service: "x", URL: "https://api.example.com/2.0", Authorize: bearer, HTTP: http.DefaultClient})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -31,6 +31,8 @@ type Faults struct {
 type Answer struct {
 	Status int
 	Header http.Header
+	// After is how many calls are let through before.
+	After int
 }
 
 // LoseAnswers lets the next n writing calls take effect but loses their answers.
@@ -92,7 +94,10 @@ func (f *Faults) next(r *http.Request) (answer Answer, refused, lost bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
-	answer, refused = f.answer[r.Method]
+	if answer, refused = f.answer[r.Method]; refused && answer.After > 0 {
+		refused = false
+		f.answer[r.Method] = Answer{answer.Status, answer.Header, answer.After - 1}
+	}
 	if !refused && r.Method != http.MethodGet && f.lose > 0 {
 		f.lose--
 		lost = true
@@ -145,6 +150,23 @@ func Refusals(t *testing.T, method string, place func(t *testing.T) (store.Store
 				t.Errorf("put once it is over: %v", err)
 			}
 		})
+	}
+}
+
+// Halfway refuses the second write of a put, which has half happened then: it
+// must neither say that nothing was changed nor be unable to go on.
+func Halfway(t *testing.T, method string, place func(t *testing.T) (store.Store, *Faults)) {
+	t.Helper()
+	s, faults := place(t)
+	c := store.NewCredential("AKIAREFUSED", canary)
+	faults.Refuse(method, Answer{Status: http.StatusForbidden, After: 1})
+	_, err := s.Put(t.Context(), c)
+	if !errors.Is(err, store.ErrAmbiguous) || !errors.Is(err, store.ErrDenied) || !strings.Contains(err.Error(), "is new already") || strings.Contains(err.Error(), "canary-") {
+		t.Errorf("put whose second write is refused: %v", err)
+	}
+	faults.Heal()
+	if _, err := s.Put(t.Context(), c); err != nil {
+		t.Errorf("put once it is over: %v", err)
 	}
 }
 
