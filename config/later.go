@@ -17,6 +17,7 @@ func notYet(t reflect.Type) []string {
 		return []string{
 			"bitbucket", "circleci", "kubernetes", "vault",
 			"bitbucket", "kubernetes", "parameterstore", "ssm", "vault",
+			"kubernetes", "parameterstore", "ssm", "vault",
 		}
 	}
 	return nil
