@@ -197,7 +197,7 @@ func printable(line string) string {
 func sensitive() []*regexp.Regexp {
 	return []*regexp.Regexp{
 		regexp.MustCompile(`://[^@/\s:]*:([^@\s]*)@`),
-		regexp.MustCompile(`(?i)(?:passw|token|external_id|api_?key|secret_access_key|secret_key|private_key|signing_key)\w*["']?\s*[:=]\s*("[^"]*"?|'[^']*'?|[^\s,}#]+)`),
+		regexp.MustCompile(`(?i)(?:passw|token|external_id|client_secret|api_?key|(?:secret_access|secret|private|signing)_key)\w*["']?\s*[:=]\s*("[^"]*"?|'[^']*'?|[^\s,}#]+)`),
 	}
 }
 

@@ -19,6 +19,7 @@ type Store struct {
 	Webhook        *Webhook        `yaml:"webhook" doc:"A receiver of yours that writes it to wherever it belongs."`
 	Exec           *Exec           `yaml:"exec" doc:"A program of yours that writes it to wherever it belongs."`
 	CircleCI       *CircleCI       `yaml:"circleci" doc:"Environment variables of CircleCI."`
+	AzureDevOps    *AzureDevOps    `yaml:"azuredevops" doc:"A variable group or a service connection of Azure DevOps."`
 	Bitbucket      *Bitbucket      `yaml:"bitbucket" doc:"Variables of Bitbucket Pipelines."`
 }
 

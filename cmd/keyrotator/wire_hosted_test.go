@@ -12,7 +12,7 @@ import (
 // The configuration refuses two writers of one place by the location that it
 // knows, and the journal knows stores by theirs.
 func TestHostedStoresOfTheExamplesAreWhereTheConfigurationSays(t *testing.T) {
-	for kind, stores := range map[string]int{"github": 2, "gitlab": 3, "terraform": 2, "circleci": 3, "bitbucket": 3} {
+	for kind, stores := range map[string]int{"github": 2, "gitlab": 3, "terraform": 2, "circleci": 3, "bitbucket": 3, "azuredevops": 3} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "examples", kind+".yaml"))
 		if err != nil {
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/keyrotator/keyrotator/rotator"
 	"github.com/keyrotator/keyrotator/rotator/account"
 	"github.com/keyrotator/keyrotator/store"
+	"github.com/keyrotator/keyrotator/store/azuredevops"
 	"github.com/keyrotator/keyrotator/store/bitbucket"
 	"github.com/keyrotator/keyrotator/store/circleci"
 	"github.com/keyrotator/keyrotator/store/exec"
@@ -91,6 +92,8 @@ func (b storeBuilder) store(user rotator.User, s config.Store) (store.Store, err
 		return execStore(user, s.Exec)
 	case circleci.Kind:
 		return b.circleCI(user, s.CircleCI)
+	case azuredevops.Kind:
+		return b.azureDevOps(user, s.AzureDevOps)
 	case bitbucket.Kind:
 		return b.bitbucket(user, s.Bitbucket)
 	default:
