@@ -14,11 +14,7 @@ func notYet(t reflect.Type) []string {
 	case reflect.TypeFor[Reload]():
 		return []string{"rollout"}
 	case reflect.TypeFor[Store]():
-		return []string{
-			"bitbucket", "circleci", "kubernetes", "vault",
-			"bitbucket", "kubernetes", "parameterstore", "ssm", "vault",
-			"kubernetes", "parameterstore", "ssm", "vault",
-		}
+		return []string{"kubernetes", "parameterstore", "vault"}
 	}
 	return nil
 }
