@@ -59,6 +59,13 @@ simulate: ## SEEDS histories of one user with faults at any call, from FIRST_SEE
 simulate-pairs: ## every two faults at every two call boundaries of one rotation
 	@$(GO) run ./internal/tools/simulate -pairs
 
+# A commit or tag; empty for the newest release.
+PREVIOUS ?=
+
+.PHONY: upgrade
+upgrade: ## a previous version (PREVIOUS=commit) before and beside this one, on the same journals, for whole cycles
+	@internal/tools/upgrade.sh $(PREVIOUS)
+
 .PHONY: mutants
 mutants: ## the planted bugs: each must be found by the test named beside it
 	@internal/tools/mutants.sh
