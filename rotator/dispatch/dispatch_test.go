@@ -228,6 +228,17 @@ func TestARowOfANewerVersionIsLeftToItsReplicas(t *testing.T) {
 	}
 }
 
+// TestALostWakeUpIsMadeAnew: what the queue holds can be thrown away.
+func TestALostWakeUpIsMadeAnew(t *testing.T) {
+	b := newBench(t, nil)
+	if err := b.db.Register(t.Context(), rotatortest.User, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b.exec(t, "TRUNCATE river_job")
+	b.start(t)
+	b.await(t, "adoption", adopted)
+}
+
 func TestWhatRiverIsTold(t *testing.T) {
 	o := wake{}.InsertOpts()
 	unfinished := []rivertype.JobState{
