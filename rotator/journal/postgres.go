@@ -28,6 +28,10 @@ const (
 // search_path. Their names are too common to lie beside other programs'.
 const postgresSchema = "keyrotator"
 
+// minConns is what a replica needs to get on at all: one for a migration that
+// holds a lock on another, one for notifications, one for a step.
+const minConns = 4
+
 // sessionSettings are those of every connection, unless the DSN has them.
 func sessionSettings() map[string]string {
 	return map[string]string{
@@ -81,6 +85,9 @@ func openPostgres(ctx context.Context, dsn string, options Options) (*DB, error)
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("want postgres://user@host:port/database, with parameters as libpq has them: %w", withoutDSN(err))
+	}
+	if config.MaxConns < minConns {
+		return nil, fmt.Errorf("pool_max_conns=%d is too small: steps, queue and notifications need at least %d connections, more with more workers", config.MaxConns, minConns)
 	}
 	for name, value := range sessionSettings() {
 		if config.ConnConfig.RuntimeParams[name] == "" {

@@ -274,6 +274,7 @@ func TestAPostgreSQLJournalThatIsNotThere(t *testing.T) {
 		"a server that is not there": {"postgres://me:hunter2@127.0.0.1:1/keys?sslmode=disable", "does not answer"},
 		"a database that is not":     {strings.Replace(servers().DSN(t), "/test", "/none", 1), "create it"},
 		"a URL that is none":         {"postgres://me:hunter2@[/keys", "want postgres://"},
+		"a pool that is too small":   {"postgres://me:hunter2@127.0.0.1/keys?sslmode=disable&pool_max_conns=3", "at least 4"},
 		"a parameter that is none":   {"postgres://me:hunter2@127.0.0.1/keys?sslmode=maybe", "want postgres://"},
 	} {
 		_, err := journal.Open(t.Context(), c.dsn, journal.Options{})
