@@ -81,7 +81,7 @@ var reserved = []struct {
 }{
 	{"go.uber.org/zap", []string{"rotator/telemetry", "cmd/..."}, "the core emits events; an observer logs them"},
 	{"github.com/prometheus/", []string{"rotator/telemetry", "cmd/..."}, "the core emits events; an observer counts them"},
-	{"github.com/aws/", []string{"rotator/account", "rotator/iamkeys", "rotator/seal", "rotator/awsemu", "store/secretsmanager", "store/ssm", "internal/tools/chaos/...", "cmd/..."}, "the SDK and its error codes stay in the adapters"},
+	{"github.com/aws/", []string{"rotator/account", "rotator/iamkeys", "rotator/seal", "rotator/awsemu", "store/secretsmanager", "store/ssm", "store/probe/sts", "store/probe/s3", "internal/tools/chaos/...", "cmd/..."}, "the SDK and its error codes stay in the adapters"},
 }
 
 // pure names the files of package rotator that decide. They are functions of

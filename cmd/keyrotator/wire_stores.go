@@ -57,6 +57,12 @@ func (b storeBuilder) consumers(user rotator.User, u config.User) ([]rotator.Con
 			}
 			consumer.ReloadLimit = c.Reload.Limit
 		}
+		if c.Probe != nil {
+			if consumer.Prober, err = b.prober(user, cmp.Or(c.Name, consumer.Name()), *c.Probe); err != nil {
+				return nil, fmt.Errorf("wire the probe of consumer %d of %s: %w", i+1, user, err)
+			}
+			consumer.Probes, consumer.ProbeEvery = c.Probe.Successes, c.Probe.Every
+		}
 		if c.Ack != nil {
 			consumer.Acked, consumer.AckWithin = true, c.Ack.Within
 		}

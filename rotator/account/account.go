@@ -112,6 +112,9 @@ func New(ctx context.Context, o Options) (*Account, error) {
 // Name is what the configuration calls the account.
 func (a *Account) Name() string { return a.options.Name }
 
+// ID is the account's twelve digits, empty if they are unchecked.
+func (a *Account) ID() string { return a.options.ID }
+
 // Region is the account's own Region, never empty.
 func (a *Account) Region() string { return a.config.Region }
 
