@@ -28,7 +28,7 @@ func (s *step) heldCredential(key KeyID) (store.Credential, error) {
 	if staged := s.sight.staged; KeyID(staged.KeyID()) == key && key != "" {
 		return staged, nil
 	}
-	rec, _ := record(s.target.pinned())
+	rec, _ := record(s.target.Pinned())
 	if held := s.sight.held[rec.Name]; KeyID(held.KeyID()) == key && key != "" {
 		return held, nil
 	}

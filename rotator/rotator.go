@@ -143,7 +143,7 @@ func (r *Rotator) newStep(row Row, user User, global Global, look bool) *step {
 		PausedAll: global.Paused, Tripped: global.Tripped,
 	}
 	s.state = State{
-		User: user, Configured: configured, Bootstrap: target.Bootstrap, Consumers: target.pinned(),
+		User: user, Configured: configured, Bootstrap: target.Bootstrap, Consumers: target.Pinned(),
 		Progress: row.Progress, Requests: row.Requests, Custody: map[KeyID]bool{},
 		Attempts: row.Attempts, Waiting: row.Waiting, Look: look,
 	}

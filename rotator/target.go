@@ -90,7 +90,8 @@ type Target struct {
 	NoDelete    bool
 }
 
-func (t Target) pinned() []Pinned {
+// Pinned are the consumers as a cycle pins them.
+func (t Target) Pinned() []Pinned {
 	pinned := make([]Pinned, 0, len(t.Consumers))
 	for _, c := range t.Consumers {
 		pinned = append(pinned, c.pinned())
