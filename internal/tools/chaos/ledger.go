@@ -28,7 +28,7 @@ type ledger struct {
 	resumed  int // times that a person closed the breaker
 	total    sums
 	creates  *creates
-	// keys are the two keys of a user of which the stores hold one.
+	// keys are the key of a user that the stores hold, and the other if there is one.
 	keys   func(rotator.User) (held, spare rotator.KeyID, ok bool)
 	misses int // reads that failed while they might
 }

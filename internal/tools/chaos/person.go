@@ -54,7 +54,9 @@ func (l *ledger) decide(ctx context.Context, u rotator.User, b *book) error {
 	}
 	b.idle = time.Now()
 	q := rotator.Request{User: u, Verb: rotator.RequestEvict, Key: spare, By: "chaos", Why: "the journal is older than this key", At: time.Now()}
-	if p := b.progress; p.Current == "" || p.Cycle != nil { // nothing is evicted beside an open cycle, or before the key in use is known
+	// Nothing is evicted beside an open cycle, or before the key in use is known; and
+	// the other key may be gone since the halt.
+	if p := b.progress; p.Current == "" || p.Cycle != nil || spare == "" {
 		q.Verb, q.Key = rotator.RequestAdopt, held
 	}
 	l.decided++

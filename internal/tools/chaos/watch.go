@@ -76,10 +76,10 @@ func (w *world) consume(u user, p consumer.Place, after []time.Duration) {
 }
 
 // keys are the key that all stores of a user hold, and the one beside it that
-// none does; false unless there are two such.
+// none does, if there is one; false while the stores disagree.
 func (w *world) keys(of rotator.User) (held, spare rotator.KeyID, ok bool) {
 	keys, err := w.aws.Keys(account, of.Name)
-	if err != nil || len(keys) != 2 {
+	if err != nil {
 		return "", "", false
 	}
 	at := slices.IndexFunc(w.users, func(u user) bool { return u.user == of })
@@ -90,11 +90,14 @@ func (w *world) keys(of rotator.User) (held, spare rotator.KeyID, ok bool) {
 		}
 		held = rotator.KeyID(c.AccessKeyID)
 	}
-	keys = slices.DeleteFunc(keys, func(k awsemu.Key) bool { return k.ID == string(held) })
-	if len(keys) != 1 {
+	others := slices.DeleteFunc(slices.Clone(keys), func(k awsemu.Key) bool { return k.ID == string(held) })
+	switch {
+	case len(others) != len(keys)-1 || len(others) > 1: // the stores hold no key of the user, or there are too many
 		return "", "", false
+	case len(others) == 1:
+		spare = rotator.KeyID(others[0].ID)
 	}
-	return held, rotator.KeyID(keys[0].ID), true
+	return held, spare, true
 }
 
 // checkStores has what every store holds in the end sign in.
