@@ -243,3 +243,24 @@ func TestTheOverlapLastsUntilSomebodyElseHasUsedTheNewKey(t *testing.T) {
 		t.Error("the use is not recorded")
 	}
 }
+
+// TestTheStoreOfRecordIsWrittenBeforeAllOthersEvenAfterItFailed: what it does
+// not hold, nobody was given. Recovery from a lost journal rests on that.
+func TestTheStoreOfRecordIsWrittenBeforeAllOthersEvenAfterItFailed(t *testing.T) {
+	s := stage(t, "both")
+	s.untilPhase(rotator.PhasePropagating)
+	clean := s.w.Clone()
+	clean.Plan(0, 0)
+	clean.Step()
+	put := slices.Index(clean.Calls(), "!put record")
+	if put < 0 {
+		t.Fatalf("the store of record is not written first: %v", clean.Calls())
+	}
+	s.w.Plan(put+1, rotatortest.Refuse)
+	s.w.Step()
+	s.w.Plan(0, 0)
+	s.until("the other store is written", func() bool { return s.holds("blind", newKey) })
+	if !s.holds("record", newKey) {
+		t.Error("another store was given the new key before the store of record")
+	}
+}

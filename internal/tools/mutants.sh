@@ -31,7 +31,7 @@ canary-before-record         ./rotator          TestAJournalThatIsLostWhileACana
 reload-not-waited-for        ./rotator          TestACycleWaitsForItsReloadsAndIsStoppedByOneThatSticks
 own-use-is-adoption          ./rotator          TestTheOverlapLastsUntilSomebodyElseHasUsedTheNewKey
 no-verify-before-cut         ./rotator          TestNoDriftBreaksAConsumer
-store-of-record-not-first    ./rotator          TestNoCrashWithAPersonInTheConsoleBreaksAConsumer
+store-of-record-not-first    ./rotator          TestTheStoreOfRecordIsWrittenBeforeAllOthersEvenAfterItFailed
 retry-create                 ./rotator/iamkeys  TestCreateIsOneCallOnTheWireWhateverHappens
 no-read-back                 ./rotator/simulate TestHistoriesOfFaultsBreakNobody   defence
 '
