@@ -22,23 +22,40 @@ func (w *world) checkCut(k *key) {
 		}
 		return
 	}
+	w.checkUnused(k, "cut", w.now.Add(-w.draw.policy.Quiet))
 	for i := range w.places {
 		p := &w.places[i]
 		switch {
-		case p.drifted:
+		case p.drifted && p.confirmed != "": // a write that mends it was confirmed and lost
 		case rotator.KeyID(p.held.KeyID()) == k.id:
 			w.violatedf("I3: %s is cut while %s holds it", k.id, p.name)
 		case rotator.KeyID(p.reader.KeyID()) == k.id && !p.undeclared && !p.misread:
 			w.violatedf("I3: %s is cut while the consumer of %s has it", k.id, p.name)
 		case !w.live(p.held, w.now):
 			w.violatedf("I3: %s is cut while %s holds no live key", k.id, p.name)
-		case w.bereft: // an older journal counts from an earlier push; use tells
+		case w.forgotten(p.since): // an older journal counts from an earlier push; use tells
 		case rotator.KeyID(p.prior.KeyID()) == k.id && !p.mended:
 			grace := max(w.draw.policy.Overlap, p.declared) - slack
 			if age := w.now.Sub(p.since); age < grace {
 				w.violatedf("I3: %s is cut %s after %s was written", k.id, age, p.name)
 			}
 		}
+	}
+}
+
+// forgotten reports whether a journal that was put back since may not know of
+// what was at an instant.
+func (w *world) forgotten(at time.Time) bool { return !w.lost.IsZero() && !at.After(w.lost) }
+
+// longestStep is how long before its effect a step has looked at most: what is
+// left of its lease, and what AWS takes a signature for.
+const longestStep = 10 * time.Minute
+
+// checkUnused is I3's other half: AWS tells of no use since an instant. Whoever
+// used a key, known or not, is found by it.
+func (w *world) checkUnused(k *key, verb string, since time.Time) {
+	if use := w.lastUse(k, w.now.Add(-longestStep)); use.After(since) {
+		w.violatedf("I3: %s is %s, and AWS tells that it was used %s ago", k.id, verb, w.now.Sub(use))
 	}
 }
 
@@ -49,15 +66,18 @@ func (w *world) checkDelete(k *key) {
 		w.violatedf("I2: %s of a person is deleted", k.id)
 	case k.status != rotator.Inactive:
 		w.violatedf("I3: %s is deleted while it is %s", k.id, k.status)
-	case w.bereft && k.switched:
+	case w.forgotten(k.inactive) && k.switched:
 		// An older journal counts from the cut before a way back, or before a person
 		// switched the key on. Whoever needed it while it was Active has used it,
 		// which shows.
 	case w.now.Sub(k.inactive) < w.draw.policy.Trial-slack:
 		w.violatedf("I3: %s is deleted %s after its cut", k.id, w.now.Sub(k.inactive))
 	}
+	if !w.forgotten(k.inactive) { // else the trial counts from when it is found Inactive
+		w.checkUnused(k, "deleted", later(k.inactive, k.accepted).Add(useGrain))
+	}
 	for i := range w.places {
-		if p := &w.places[i]; rotator.KeyID(p.held.KeyID()) == k.id && !p.drifted {
+		if p := &w.places[i]; rotator.KeyID(p.held.KeyID()) == k.id && !(p.drifted && p.confirmed != "") {
 			w.violatedf("I3: %s is deleted while %s holds it", k.id, p.name)
 		}
 	}
@@ -76,7 +96,7 @@ func (w *world) checkPut(p *place, c store.Credential, sealed bool) {
 	if !w.live(c, w.now) {
 		w.violatedf("I4: %s is given %s, which does not sign in", p.name, c.KeyID())
 	}
-	if !sealed && !w.bereft && !w.readableHas(c) {
+	if k := w.key(rotator.KeyID(c.KeyID())); k != nil && !sealed && !w.forgotten(k.created) && !w.readableHas(c) {
 		w.violatedf("I4: %s is given %s, whose secret is nowhere else", p.name, c.KeyID())
 	}
 }
@@ -100,7 +120,7 @@ func (w *world) checkSecrets(sealed map[rotator.KeyID][]byte) {
 	for i := range w.places {
 		p := &w.places[i]
 		id := rotator.KeyID(p.held.KeyID())
-		if _, kept := sealed[id]; kept || p.readable || id == firstKey || w.bereft || !w.live(p.held, w.now) || w.readableHas(p.held) {
+		if _, kept := sealed[id]; kept || p.readable || id == firstKey || !w.live(p.held, w.now) || w.readableHas(p.held) || w.forgotten(w.key(id).created) {
 			continue
 		}
 		w.violatedf("I4: the secret of %s in %s is lost", id, p.name)

@@ -138,7 +138,7 @@ func (i iam) LastUse(ctx context.Context, _ rotator.User, id rotator.KeyID) (rot
 		if k == nil {
 			return rotator.ErrNoSuchEntity
 		}
-		use = rotator.LastUse{Known: true, At: i.history.world.lastUse(k)}
+		use = rotator.LastUse{Known: true, At: i.history.world.lastUse(k, i.history.world.now)}
 		return nil
 	})
 	return use, err

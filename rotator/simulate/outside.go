@@ -123,7 +123,7 @@ func (h *history) replace(ctx context.Context, m *journal.Memory) {
 	if _, ok := h.ledger.books.(*journal.Memory); !ok {
 		return
 	}
-	h.ledger.books, h.ledger.stale, h.world.bereft = m, true, true
+	h.ledger.books, h.ledger.stale, h.world.lost = m, true, h.world.now
 	h.enrol(ctx, h.replicas[0].local())
 	h.stir(h.rng, began())
 }

@@ -150,11 +150,14 @@ func (r *replica) fleet() *rotator.Fleet {
 	return &rotator.Fleet{Targets: map[rotator.User]rotator.Target{robot(): target}}
 }
 
-// wrote remembers the intent of a save.
+// wrote remembers what checks ask about a save.
 func (r *replica) wrote(change rotator.Change) {
 	for _, e := range change.Entries {
 		if e.Kind == rotator.KindIntent {
 			r.intent, r.intentKey = e.Verb, e.Key
+		}
+		if k := r.history.world.key(e.Key); k != nil && e.Verb == rotator.VerbAccept {
+			k.accepted = r.history.world.now
 		}
 	}
 }

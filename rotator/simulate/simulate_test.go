@@ -147,10 +147,10 @@ func TestALastUseIsToldLateAndInQuartersOfAnHour(t *testing.T) {
 	w.draw.useLag = 2 * time.Hour
 	w.fill(&w.places[0], next)
 	w.advance(began().Add(10*time.Hour + 7*time.Minute)) // the reader had the old key for an hour
-	if got := w.lastUse(old); !got.Equal(began().Add(time.Hour)) {
+	if got := w.lastUse(old, w.now); !got.Equal(began().Add(time.Hour)) {
 		t.Errorf("old key: last use %s, want one hour after the beginning", got)
 	}
-	if got := w.lastUse(w.keys[1]); !got.Equal(began().Add(8 * time.Hour)) {
+	if got := w.lastUse(w.keys[1], w.now); !got.Equal(began().Add(8 * time.Hour)) {
 		t.Errorf("new key: last use %s, want two hours ago", got)
 	}
 }
@@ -161,7 +161,7 @@ func TestWhoIsUnknownIsCounted(t *testing.T) {
 	w.draw.unknown = day
 	w.settle()
 	w.advance(began().Add(time.Hour))
-	if got := w.lastUse(old); !got.Equal(w.now) {
+	if got := w.lastUse(old, w.now); !got.Equal(w.now) {
 		t.Errorf("the last use is %s", got)
 	}
 	old.status = rotator.Inactive
@@ -198,9 +198,20 @@ func TestEveryCheckCanFail(t *testing.T) {
 			w.checkPut(&w.places[0], c, true)
 		}, "which does not sign in"},
 		"a key is written before custody": {func(w *world, _ *key, c store.Credential) { w.checkPut(&w.places[0], c, false) }, "whose secret is nowhere else"},
-		"a secret is lost":                {func(w *world, _ *key, c store.Credential) { w.places[0].held = c; w.checkSecrets(nil) }, "the secret of AKIA0002 in a is lost"},
-		"there are three keys":            {func(w *world, _ *key, _ store.Credential) { w.newKey(0); w.checkQuota() }, "I2: 3 keys"},
-		"a consumer is shut out":          {func(w *world, old *key, _ store.Credential) { old.status = rotator.Inactive; w.settle() }, "I1: the consumer of a"},
+		"a key is cut that is used": {func(w *world, old *key, c store.Credential) {
+			w.places[0].held, w.places[0].undeclared = c, true
+			w.advance(w.now.Add(30 * time.Minute))
+			w.checkCut(old)
+		}, "is cut, and AWS tells that it was used"},
+		"a key is deleted that was used in its trial": {func(w *world, old *key, c store.Credential) {
+			old.status, old.inactive = rotator.Inactive, w.now
+			old.use(w.now.Add(time.Hour))
+			w.advance(w.now.Add(2 * time.Hour))
+			w.checkDelete(old)
+		}, "is deleted, and AWS tells that it was used"},
+		"a secret is lost":       {func(w *world, _ *key, c store.Credential) { w.places[0].held = c; w.checkSecrets(nil) }, "the secret of AKIA0002 in a is lost"},
+		"there are three keys":   {func(w *world, _ *key, _ store.Credential) { w.newKey(0); w.checkQuota() }, "I2: 3 keys"},
+		"a consumer is shut out": {func(w *world, old *key, _ store.Credential) { old.status = rotator.Inactive; w.settle() }, "I1: the consumer of a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, old, next := scene()

@@ -34,9 +34,9 @@ func (k *key) use(at time.Time) {
 	k.uses = append(k.uses, span{at, at})
 }
 
-// lastUse is what AWS knows of a key's last use by now.
-func (w *world) lastUse(k *key) time.Time {
-	known := w.now.Add(-w.draw.useLag)
+// lastUse is what AWS tells at an instant of a key's last use.
+func (w *world) lastUse(k *key, told time.Time) time.Time {
+	known := told.Add(-w.draw.useLag)
 	var last time.Time
 	see := func(s span) {
 		if !s.from.After(known) {

@@ -27,6 +27,7 @@ type key struct {
 	works    time.Time // refused before
 	steady   time.Time // may be refused again before
 	inactive time.Time // since when
+	accepted time.Time // when the journal took it for Inactive without a cut of its own
 	foreign  bool      // a person made it
 	switched bool      // it was cut, and made Active again
 	given    bool      // a store was given it
@@ -74,8 +75,8 @@ type world struct {
 	places    []place
 	lists     []listing
 	tally     *Result
-	stranger  usage // of the consumer that nobody knows
-	bereft    bool  // the custody was lost, or put back
+	stranger  usage     // of the consumer that nobody knows
+	lost      time.Time // when the journal was last lost, or put back
 	violatedf func(format string, args ...any)
 }
 
@@ -213,6 +214,9 @@ func (w *world) signIn(p *place, at time.Time) {
 		w.tally.ByHand++
 	default:
 		w.violatedf("I1: the consumer of %s does not sign in with %s", p.name, p.reader.KeyID())
+	}
+	if k != nil && w.draw.attempts {
+		k.use(at)
 	}
 	refused := p.reader
 	w.reads(p, at)
