@@ -14,7 +14,7 @@ func notYet(t reflect.Type) []string {
 	case reflect.TypeFor[Reload]():
 		return []string{"rollout"}
 	case reflect.TypeFor[Store]():
-		return []string{"kubernetes", "parameterstore", "vault"}
+		return []string{"kubernetes"}
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ type Store struct {
 	GitLab         *GitLab         `yaml:"gitlab" doc:"CI/CD variables of GitLab."`
 	SSM            *SSM            `yaml:"ssm" doc:"Parameters in AWS Systems Manager Parameter Store."`
 	Terraform      *Terraform      `yaml:"terraform" doc:"Variables of HCP Terraform or Terraform Enterprise."`
+	Vault          *Vault          `yaml:"vault" doc:"A secret of HashiCorp Vault or OpenBao, KV version 2."`
 	Webhook        *Webhook        `yaml:"webhook" doc:"A receiver of yours that writes it to wherever it belongs."`
 	Exec           *Exec           `yaml:"exec" doc:"A program of yours that writes it to wherever it belongs."`
 	CircleCI       *CircleCI       `yaml:"circleci" doc:"Environment variables of CircleCI."`

@@ -101,6 +101,16 @@ func (v Variables) Render(c Credential) ([]Variable, error) {
 	return rendered, nil
 }
 
+// Trace names, without telling a secret, what the values found under the
+// variables' names hold: the key id where one is shown, otherwise a hash. Absent
+// values count as empty; it is empty when all are.
+func (v Variables) Trace(values map[string]string) (string, error) {
+	if v.single != "" {
+		return v.shape.Trace([]byte(values[v.single]))
+	}
+	return v.names.trace(values), nil
+}
+
 // Readable reports whether Parse can give a credential back.
 func (v Variables) Readable() bool {
 	if v.single != "" {

@@ -68,6 +68,36 @@ func TestVariablesAreReadBack(t *testing.T) {
 	}
 }
 
+func TestATraceOfVariablesTellsNoSecret(t *testing.T) {
+	dotenv, err := store.Dotenv(store.Names{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, x := range map[string]struct {
+		names  store.Names
+		single string
+		values map[string]string
+		want   string
+	}{
+		"the key id where there is one":     {store.Names{KeyID: "id", Secret: "secret"}, "", map[string]string{"id": "AKIAX", "secret": "s3cret"}, "AKIAX"},
+		"a hash where there is none":        {store.Names{Secret: "secret"}, "", map[string]string{"secret": "s3cret"}, "sha256:"},
+		"nothing of nothing":                {store.Names{KeyID: "id", Secret: "secret"}, "", nil, ""},
+		"what the document in a value says": {store.Names{}, "document", map[string]string{"document": "AWS_ACCESS_KEY_ID=AKIAX\nAWS_SECRET_ACCESS_KEY=s3cret\n"}, "AKIAX"},
+	} {
+		v, err := store.NewSingleVariable("document", dotenv)
+		if x.single == "" {
+			v, err = store.NewVariables(x.names)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := v.Trace(x.values)
+		if err != nil || !strings.HasPrefix(got, x.want) || (got == "") != (x.want == "") || strings.Contains(got, "s3cret") {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, x.want)
+		}
+	}
+}
+
 func TestVariablesThatCannotBeAreRefused(t *testing.T) {
 	if _, err := store.NewVariables(store.Names{KeyID: "ID"}); err == nil {
 		t.Error("variables without a secret were made")

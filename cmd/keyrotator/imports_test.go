@@ -63,6 +63,7 @@ var directions = []direction{
 	{"store/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK, never another kind"},
 	{"config", []string{"rotator/window"}, []string{"github.com/goccy/go-yaml", "github.com/invopop/jsonschema", "github.com/pb33f/ordered-map"}, "the configuration is data; cmd makes constructors of it"},
 	{"internal/tools/postgres", nil, nil, "a real server for tests, started with PostgreSQL's own programs"},
+	{"internal/tools/vaultserver", nil, nil, "a real Vault for tests, built of a module of its own"},
 	{"internal/tools/simulate", []string{"rotator/simulate"}, nil, "the command line of the simulator"},
 	{"internal/tools/chaos/...", []string{"rotator", "rotator/awsemu", "rotator/journal", "rotator/seal", "internal/tools/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}, "it drives the program from outside: the journal and the emulator are what it looks at"},
 	{"cmd/...", []string{"…"}, []string{"…"}, "wiring may know everything"},

@@ -92,7 +92,7 @@ func assembleFleet(cfg *config.Config, accounts map[string]*account.Account) (*r
 	for name, keyring := range keyrings {
 		fleet.Inspectors[name] = keyring
 	}
-	stores := storeBuilder{accounts: accounts, web: webClients{}}
+	stores := storeBuilder{accounts: accounts, web: webClients{}, vaults: vaultClients{}}
 	for _, u := range cfg.Users {
 		user := rotator.User{Account: u.Account(), Name: u.Name()}
 		consumers, err := stores.consumers(user, u)

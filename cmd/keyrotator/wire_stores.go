@@ -23,6 +23,7 @@ import (
 	"github.com/keyrotator/keyrotator/store/secretsmanager"
 	"github.com/keyrotator/keyrotator/store/ssm"
 	"github.com/keyrotator/keyrotator/store/terraform"
+	"github.com/keyrotator/keyrotator/store/vault"
 	"github.com/keyrotator/keyrotator/store/webhook"
 )
 
@@ -36,6 +37,7 @@ var (
 type storeBuilder struct {
 	accounts map[string]*account.Account
 	web      webClients
+	vaults   vaultClients
 }
 
 // consumers makes the consumers of one user, in the configuration's order.
@@ -102,6 +104,8 @@ func (b storeBuilder) store(user rotator.User, s config.Store) (store.Store, err
 		return b.azureDevOps(user, s.AzureDevOps)
 	case bitbucket.Kind:
 		return b.bitbucket(user, s.Bitbucket)
+	case vault.Kind:
+		return b.vault(user, s.Vault)
 	default:
 		return nil, fmt.Errorf("store of kind %q: %w", s.Kind(), errNoKind)
 	}

@@ -4,7 +4,7 @@
 #   bin="$(internal/tools/install.sh lint)"      # internal/tools/lint/go.mod
 #
 # The folder lies outside the work tree and is named after everything that can
-# change what is built: the module's two files, the Go version and the platform.
+# change what is built: the module's own files, the Go version and the platform.
 # A changed pin therefore builds beside the old tools, and switching branches back
 # builds nothing. Nothing here removes an old folder: `make clean-tools` does.
 set -euo pipefail
@@ -13,7 +13,8 @@ module="${1:?usage: install.sh MODULE (a folder of internal/tools with a go.mod)
 cd "$(dirname "${BASH_SOURCE[0]}")/$module"
 
 root="${KEYROTATOR_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/keyrotator-tools}"
-key="$({ cat go.mod go.sum; go env GOVERSION GOOS GOARCH; } | sha256sum | cut -c1-16)"
+shopt -s nullglob # a module may have programs of its own
+key="$({ cat go.mod go.sum ./*.go; go env GOVERSION GOOS GOARCH; } | sha256sum | cut -c1-16)"
 bin="$root/$module-$key"
 mkdir -p "$bin"
 
