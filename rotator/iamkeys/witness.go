@@ -106,11 +106,15 @@ func (k *Keyring) SignIn(ctx context.Context, c store.Credential, regions []stri
 }
 
 func (k *Keyring) signIn(ctx context.Context, c store.Credential, region string) (rotator.Identity, error) {
-	client := k.stsIn(region)
-	what := "ask STS in " + client.Options().Region
+	o := k.stsIn(region).Options()
+	what := "ask STS in " + o.Region
 	x := exchange{proving: true}
-	out, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.Options) {
-		o.Credentials = credentials.NewStaticCredentialsProvider(c.KeyID(), c.RevealSecret(), "")
+	// A client's signer remembers the signing key that it derived for a key id: a
+	// wrong secret would pass for the right one that came before it. So each
+	// sign-in has a client, and with it a signer, of its own.
+	o.HTTPSignerV4, o.AuthSchemes = nil, nil
+	o.Credentials = credentials.NewStaticCredentialsProvider(c.KeyID(), c.RevealSecret(), "")
+	out, err := sts.New(o).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.Options) {
 		o.APIOptions = append(o.APIOptions, x.install)
 	})
 	if err != nil {

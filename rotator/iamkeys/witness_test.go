@@ -153,6 +153,22 @@ func TestSignInAsksEveryRegionWithTheCredentialItself(t *testing.T) {
 	})
 }
 
+func TestAWrongSecretIsRefusedAfterTheRightOneOfTheSameKeySignedIn(t *testing.T) {
+	isolate(t)
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(t, awsemu.Options{})
+		id, secret, err := cloud.CreateAccessKey(prodID, "alice")
+		must(t, err)
+		_, err = cloud.keys.SignIn(t.Context(), store.NewCredential(id, secret), nil)
+		must(t, err)
+		who, err := cloud.keys.SignIn(t.Context(), store.NewCredential(id, "another"+secret[7:]), nil)
+		if err == nil {
+			t.Fatalf("a wrong secret signed in as %v", who)
+		}
+		wantOnly(t, err, rotator.ErrNotSignedIn)
+	})
+}
+
 func TestSignInWithoutRegionsAsksTheAccountsOwn(t *testing.T) {
 	isolate(t)
 	cloud := newCloud(t, awsemu.Options{})

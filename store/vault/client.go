@@ -127,6 +127,7 @@ func (c *Client) token(ctx context.Context) (string, error) {
 		if c.renew(ctx) {
 			return c.session.token, nil
 		}
+	case over:
 	}
 	return c.signIn(ctx)
 }

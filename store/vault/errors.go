@@ -26,8 +26,7 @@ func (e *signInError) Unwrap() error { return e.err }
 
 // status is the HTTP status of Vault's answer, zero when the error is none.
 func status(err error) int {
-	var answer *api.ResponseError
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*api.ResponseError](err); ok {
 		return answer.StatusCode
 	}
 	return 0

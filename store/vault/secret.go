@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -158,7 +159,7 @@ func (s *Store) get(ctx context.Context, path string, parameters map[string][]st
 // validateCheckAndSetOption).
 func outdated(err error) bool {
 	var answer *api.ResponseError
-	return errors.As(err, &answer) && answer.StatusCode == 400 &&
+	return errors.As(err, &answer) && answer.StatusCode == http.StatusBadRequest &&
 		strings.Contains(strings.Join(answer.Errors, "\n"), "check-and-set parameter did not match")
 }
 

@@ -61,7 +61,7 @@ func TestATokenIsRenewedInTimeAndReplacedInTheEnd(t *testing.T) {
 	for _, x := range []struct {
 		name                    string
 		lender                  lender
-		every, for_             time.Duration
+		every, lasts            time.Duration
 		wantLogins, wantRenewal int
 	}{
 		{"a token that lives long enough", lender{ttl: time.Hour, utmost: 24 * time.Hour, renewable: true}, time.Minute, 39 * time.Minute, 1, 0},
@@ -87,7 +87,7 @@ func TestATokenIsRenewedInTimeAndReplacedInTheEnd(t *testing.T) {
 					if _, err := s.get(t.Context(), "secret/data/x", nil); err != nil {
 						t.Fatalf("after %s: %v", time.Since(start), err)
 					}
-					if time.Since(start) >= x.for_ {
+					if time.Since(start) >= x.lasts {
 						break
 					}
 					time.Sleep(x.every)

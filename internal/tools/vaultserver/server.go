@@ -35,7 +35,7 @@ func Start(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("install Vault: %w", err)
 	}
-	s := &Server{process: exec.Command(program)} //nolint:noctx // it outlives the test that starts it
+	s := &Server{process: exec.Command(program)} //nolint:noctx,gosec // it outlives the test that starts it; the program was just built
 	s.process.Stderr = os.Stderr
 	input, err := s.process.StdinPipe()
 	if err != nil {
@@ -80,7 +80,7 @@ func install(ctx context.Context) (string, error) {
 		}
 		folder = parent
 	}
-	command := exec.CommandContext(ctx, filepath.Join(folder, script), "vault")
+	command := exec.CommandContext(ctx, filepath.Join(folder, script), "vault") //nolint:gosec // a script of this repository
 	command.Stderr = os.Stderr
 	bin, err := command.Output()
 	if err != nil {
@@ -118,7 +118,7 @@ func (s *Server) Call(ctx context.Context, method, path string, body any) (map[s
 		return nil, &StatusError{Code: answer.StatusCode, Body: string(text)}
 	}
 	if len(text) == 0 {
-		return nil, nil
+		return map[string]any{}, nil
 	}
 	var out map[string]any
 	if err := json.Unmarshal(text, &out); err != nil {
