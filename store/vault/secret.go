@@ -116,7 +116,7 @@ func (s *Store) announce(ctx context.Context, now *state, fields map[string]any)
 	_, err = s.options.Client.do(ctx, func(l *api.Logical) (*api.Secret, error) {
 		return l.JSONMergePatch(ctx, s.metadata(), map[string]any{"custom_metadata": now.mark.announce(s.options.Owner, next, present, now.version)})
 	})
-	if status(err) == 404 {
+	if status(err) == http.StatusNotFound {
 		return s.wrap("mark", store.ErrConflict) // somebody has deleted all of it
 	}
 	if err != nil {
@@ -158,8 +158,8 @@ func (s *Store) get(ctx context.Context, path string, parameters map[string][]st
 // parameter. Its answer has no code but this sentence (KV engine's source,
 // validateCheckAndSetOption).
 func outdated(err error) bool {
-	var answer *api.ResponseError
-	return errors.As(err, &answer) && answer.StatusCode == http.StatusBadRequest &&
+	answer, ok := errors.AsType[*api.ResponseError](err)
+	return ok && answer.StatusCode == http.StatusBadRequest &&
 		strings.Contains(strings.Join(answer.Errors, "\n"), "check-and-set parameter did not match")
 }
 
