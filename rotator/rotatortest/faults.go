@@ -46,6 +46,8 @@ func (w *World) Calls() []string { return w.calls }
 // boundary passes one call through the planned fault. refused and lost are the
 // errors that the caller sees; stale, if any, answers in place of the effect.
 func (w *World) boundary(name string, refused, lost error, effect func() error, stale func() error) error {
+	w.turn.Lock()
+	defer w.turn.Unlock()
 	w.calls = append(w.calls, name)
 	if w.fault == nil || w.fault.at != len(w.calls) {
 		return effect()

@@ -65,16 +65,16 @@ func (p writeOnly) Put(_ context.Context, c store.Credential) (store.Receipt, er
 }
 
 // Get implements store.Reader.
-func (p readable) Get(context.Context) (store.Held, error) {
-	err := p.w.boundary("get "+p.name, store.ErrThrottled, store.ErrThrottled, func() error { return nil }, nil)
-	if err != nil {
-		return store.Held{}, err
-	}
-	place := p.place()
-	if place.Held.IsZero() {
-		return store.Held{}, store.ErrEmpty
-	}
-	return store.Held{Credential: place.Held, Owner: place.Owner, Previous: place.Prior.KeyID()}, nil
+func (p readable) Get(context.Context) (held store.Held, err error) {
+	err = p.w.boundary("get "+p.name, store.ErrThrottled, store.ErrThrottled, func() error {
+		place := p.place()
+		if place.Held.IsZero() {
+			return store.ErrEmpty
+		}
+		held = store.Held{Credential: place.Held, Owner: place.Owner, Previous: place.Prior.KeyID()}
+		return nil
+	}, nil)
+	return held, err
 }
 
 // staging is a readable place that takes a credential unseen.
@@ -94,16 +94,16 @@ func (p staging) Stage(_ context.Context, c store.Credential) (store.Receipt, er
 }
 
 // Staged implements store.Stager.
-func (p staging) Staged(context.Context) (store.Held, error) {
-	err := p.w.boundary("staged "+p.name, store.ErrThrottled, store.ErrThrottled, func() error { return nil }, nil)
-	switch place := p.place(); {
-	case err != nil:
-		return store.Held{}, err
-	case place.Unseen.IsZero():
-		return store.Held{}, store.ErrEmpty
-	default:
-		return store.Held{Credential: place.Unseen, Owner: User.String()}, nil
-	}
+func (p staging) Staged(context.Context) (held store.Held, err error) {
+	err = p.w.boundary("staged "+p.name, store.ErrThrottled, store.ErrThrottled, func() error {
+		unseen := p.place().Unseen
+		if unseen.IsZero() {
+			return store.ErrEmpty
+		}
+		held = store.Held{Credential: unseen, Owner: User.String()}
+		return nil
+	}, nil)
+	return held, err
 }
 
 // reload restarts the consumer of a place.
@@ -125,10 +125,13 @@ func (r reload) Reload(_ context.Context, token string) error {
 }
 
 // Reloaded implements rotator.Reloader.
-func (r reload) Reloaded(_ context.Context, token string) (bool, string, error) {
-	err := r.w.boundary("reloaded "+r.name, store.ErrThrottled, store.ErrThrottled, func() error { return nil }, nil)
-	place := r.place()
-	return place.Token == token && place.Restart.IsZero(), "restarting", err
+func (r reload) Reloaded(_ context.Context, token string) (done bool, _ string, err error) {
+	err = r.w.boundary("reloaded "+r.name, store.ErrThrottled, store.ErrThrottled, func() error {
+		place := r.place()
+		done = place.Token == token && place.Restart.IsZero()
+		return nil
+	}, nil)
+	return done, "restarting", err
 }
 
 // probe asks the consumer of a place whether it signs in.

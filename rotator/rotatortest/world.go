@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/keyrotator/keyrotator/rotator"
@@ -64,6 +65,8 @@ type World struct {
 	known  *rotator.Row
 	fault  *planned
 	calls  []string
+	// turn lets one call at a time touch the world: a sweep reads beside a step.
+	turn *sync.Mutex
 }
 
 // Place is a store with the one consumer that reads it.
@@ -106,6 +109,7 @@ func New(policy rotator.Policy, places ...Place) *World {
 	w := &World{
 		Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), UserID: "AIDA1", Policy: policy,
 		Journal: journal.NewMemory(), Named: map[rotator.KeyID]bool{}, Broken: map[rotator.KeyID]bool{},
+		turn: &sync.Mutex{},
 	}
 	w.startJournal()
 	old := w.newKey()
@@ -133,7 +137,7 @@ func (w *World) Clone() *World {
 	c := *w
 	c.Keys, c.Before, c.Places = slices.Clone(w.Keys), slices.Clone(w.Before), slices.Clone(w.Places)
 	c.Violated, c.Named, c.Broken = slices.Clone(w.Violated), maps.Clone(w.Named), maps.Clone(w.Broken)
-	c.Journal, c.fault, c.calls = w.Journal.Clone(), nil, nil
+	c.Journal, c.fault, c.calls, c.turn = w.Journal.Clone(), nil, nil, &sync.Mutex{}
 	return &c
 }
 
@@ -159,6 +163,8 @@ func (w *World) violatef(format string, args ...any) {
 // AdvanceTo moves the clock; consumers read their stores again when it is
 // time, and sign in all along with what they have.
 func (w *World) AdvanceTo(t time.Time) {
+	w.turn.Lock()
+	defer w.turn.Unlock()
 	if t.Before(w.Now) {
 		t = w.Now
 	}
