@@ -35,6 +35,7 @@ demo: ## rotate a few users of the embedded AWS and watch (needs nothing)
 test: ## every test, with the race detector, then the crash search; installs the foreign clients it needs
 	@internal/tools/packages.sh test
 	@internal/tools/install.sh vault >/dev/null
+	@internal/tools/install.sh kubernetes >/dev/null
 	$(GO) test -race -timeout 20m $(TESTFLAGS) $(PKG)
 	$(MAKE) --no-print-directory crash-search
 
@@ -134,6 +135,7 @@ packages: ## install the Debian packages that the tests and the lint need
 tools: ## build the pinned tools into the cache outside this tree
 	@internal/tools/install.sh lint
 	@internal/tools/install.sh vault # the first time for nine CPU-minutes
+	@internal/tools/install.sh kubernetes # the first time for ten CPU-minutes
 
 .PHONY: clean
 clean: ## remove what was built here; the tools' cache stays

@@ -58,12 +58,16 @@ var directions = []direction{
 	{"store/azuredevops", overREST, []string{"golang.org/x/oauth2"}, "a kind on plain REST"},
 	{"store/bitbucket", overREST, nil, "a kind on plain REST"},
 	{"store/circleci", overREST, nil, "a kind on plain REST"},
+	{"store/kubernetes", []string{"store", "store/kubernetes/apiserver"}, []string{"k8s.io/"}, "a kind knows the contract and one SDK"},
+	{"store/kubernetes/apiserver", []string{"store"}, []string{"k8s.io/"}, "how the kinds of Kubernetes reach a cluster; no kind itself"},
+	{"store/reload/rollout", []string{"store", "store/kubernetes/apiserver"}, []string{"k8s.io/"}, "a kind knows the contract and one SDK"},
 	{"store/reload/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK"},
 	{"store/probe/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK"},
 	{"store/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK, never another kind"},
 	{"config", []string{"rotator/window"}, []string{"github.com/goccy/go-yaml", "github.com/invopop/jsonschema", "github.com/pb33f/ordered-map"}, "the configuration is data; cmd makes constructors of it"},
 	{"internal/tools/postgres", nil, nil, "a real server for tests, started with PostgreSQL's own programs"},
 	{"internal/tools/vaultserver", nil, nil, "a real Vault for tests, built of a module of its own"},
+	{"internal/tools/cluster", nil, nil, "a real Kubernetes API server for tests, with Kubernetes' own programs"},
 	{"internal/tools/simulate", []string{"rotator/simulate"}, nil, "the command line of the simulator"},
 	{"internal/tools/chaos/...", []string{"rotator", "rotator/awsemu", "rotator/journal", "rotator/seal", "internal/tools/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}, "it drives the program from outside: the journal and the emulator are what it looks at"},
 	{"cmd/...", []string{"…"}, []string{"…"}, "wiring may know everything"},
@@ -83,6 +87,7 @@ var reserved = []struct {
 	{"go.uber.org/zap", []string{"rotator/telemetry", "cmd/..."}, "the core emits events; an observer logs them"},
 	{"github.com/prometheus/", []string{"rotator/telemetry", "cmd/..."}, "the core emits events; an observer counts them"},
 	{"github.com/aws/", []string{"rotator/account", "rotator/iamkeys", "rotator/seal", "rotator/awsemu", "store/secretsmanager", "store/ssm", "store/probe/sts", "store/probe/s3", "internal/tools/chaos/...", "cmd/..."}, "the SDK and its error codes stay in the adapters"},
+	{"k8s.io/", []string{"store/kubernetes/...", "store/reload/rollout"}, "client-go and its error codes stay in the adapters"},
 }
 
 // pure names the files of package rotator that decide. They are functions of
