@@ -13,8 +13,6 @@ func notYet(t reflect.Type) []string {
 		return []string{"kms"}
 	case reflect.TypeFor[Reload]():
 		return []string{"rollout"}
-	case reflect.TypeFor[Store]():
-		return []string{"kubernetes"}
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ type Store struct {
 	CircleCI       *CircleCI       `yaml:"circleci" doc:"Environment variables of CircleCI."`
 	AzureDevOps    *AzureDevOps    `yaml:"azuredevops" doc:"A variable group or a service connection of Azure DevOps."`
 	Bitbucket      *Bitbucket      `yaml:"bitbucket" doc:"Variables of Bitbucket Pipelines."`
+	Kubernetes     *Kubernetes     `yaml:"kubernetes" doc:"A Secret in a Kubernetes cluster."`
 }
 
 // storeKind is one kind of store, as it is configured.

@@ -20,6 +20,7 @@ import (
 	"github.com/keyrotator/keyrotator/store/file"
 	"github.com/keyrotator/keyrotator/store/github"
 	"github.com/keyrotator/keyrotator/store/gitlab"
+	"github.com/keyrotator/keyrotator/store/kubernetes"
 	"github.com/keyrotator/keyrotator/store/secretsmanager"
 	"github.com/keyrotator/keyrotator/store/ssm"
 	"github.com/keyrotator/keyrotator/store/terraform"
@@ -106,6 +107,8 @@ func (b storeBuilder) store(user rotator.User, s config.Store) (store.Store, err
 		return b.bitbucket(user, s.Bitbucket)
 	case vault.Kind:
 		return b.vault(user, s.Vault)
+	case kubernetes.Kind:
+		return kubernetesStore(user, s.Kubernetes)
 	default:
 		return nil, fmt.Errorf("store of kind %q: %w", s.Kind(), errNoKind)
 	}
