@@ -34,10 +34,10 @@ func (c *Config) complete() {
 				kind.complete(c, u)
 			}
 			if consumer.Reload != nil {
-				completeKinds(*consumer.Reload, c, u)
+				completeKinds(*consumer.Reload, c, u, consumer)
 			}
 			if consumer.Probe != nil {
-				completeKinds(*consumer.Probe, c, u)
+				completeKinds(*consumer.Probe, c, u, consumer)
 			}
 		}
 	}

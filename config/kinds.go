@@ -13,7 +13,7 @@ import (
 type actionKind interface {
 	// complete fills in the defaults that depend on other values. It runs
 	// before check, and leaves alone whatever it cannot make sense of.
-	complete(c *Config, u User)
+	complete(c *Config, u User, of Consumer)
 	// check refuses what cannot be right, with the path of what it looked at.
 	check(c *checker, path string)
 }
@@ -47,10 +47,10 @@ func firstKind(section any) string {
 }
 
 // completeKinds fills in the defaults of whatever is set.
-func completeKinds(section any, c *Config, u User) {
+func completeKinds(section any, c *Config, u User, of Consumer) {
 	_, kinds := kindsSet(section)
 	for _, kind := range kinds {
-		kind.complete(c, u)
+		kind.complete(c, u, of)
 	}
 }
 

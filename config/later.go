@@ -11,8 +11,6 @@ func notYet(t reflect.Type) []string {
 		return []string{"cluster", "discovery", "notifications", "organization", "passwords", "recovery", "waves"}
 	case reflect.TypeFor[Sealing]():
 		return []string{"kms"}
-	case reflect.TypeFor[Reload]():
-		return []string{"rollout"}
 	}
 	return nil
 }

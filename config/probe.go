@@ -32,7 +32,7 @@ type ProbeSTS struct {
 	Regions []string `yaml:"regions" doc:"The Regions to sign in to; by default the account's."`
 }
 
-func (p *ProbeSTS) complete(c *Config, u User) {
+func (p *ProbeSTS) complete(c *Config, u User, _ Consumer) {
 	if region := c.Accounts[u.Account()].Region; len(p.Regions) == 0 && region != "" {
 		p.Regions = []string{region}
 	}
@@ -52,7 +52,7 @@ type ProbeExec struct {
 	Shape   `yaml:",inline"`
 }
 
-func (p *ProbeExec) complete(*Config, User) { p.Shape.complete(p.Format) }
+func (p *ProbeExec) complete(*Config, User, Consumer) { p.Shape.complete(p.Format) }
 
 func (p *ProbeExec) check(c *checker, path string) {
 	c.program(path, p.Program)

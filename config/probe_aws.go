@@ -16,7 +16,7 @@ type ProbeS3 struct {
 	Endpoint string `yaml:"endpoint" doc:"URL of an S3-compatible server; by default the account's endpoint, else AWS. It must be https, or http on loopback."`
 }
 
-func (p *ProbeS3) complete(c *Config, u User) {
+func (p *ProbeS3) complete(c *Config, u User, _ Consumer) {
 	if a := c.Accounts[u.Account()]; p.Region == "" {
 		p.Region = a.Region
 	}
@@ -52,7 +52,7 @@ type ProbeSMTP struct {
 
 // complete follows the SES developer guide, "Connecting to an Amazon SES SMTP
 // endpoint", for the ports, and the General Reference for the names.
-func (p *ProbeSMTP) complete(c *Config, u User) {
+func (p *ProbeSMTP) complete(c *Config, u User, _ Consumer) {
 	if p.Region == "" {
 		p.Region = c.Accounts[u.Account()].Region
 	}

@@ -16,7 +16,7 @@ type ProbeHTTP struct {
 	Timeout  time.Duration `yaml:"timeout" jsonschema:"default=10s" check:"positive" doc:"How long one try may take."`
 }
 
-func (*ProbeHTTP) complete(*Config, User) {}
+func (*ProbeHTTP) complete(*Config, User, Consumer) {}
 
 func (p *ProbeHTTP) check(c *checker, path string) {
 	c.readURL(path+".url", p.URL)
@@ -48,7 +48,7 @@ type ProbePrometheus struct {
 	Timeout time.Duration `yaml:"timeout" jsonschema:"default=10s" check:"positive" doc:"How long one try may take."`
 }
 
-func (*ProbePrometheus) complete(*Config, User) {}
+func (*ProbePrometheus) complete(*Config, User, Consumer) {}
 
 func (p *ProbePrometheus) check(c *checker, path string) {
 	if c.given(path + ".token") {

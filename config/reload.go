@@ -12,6 +12,7 @@ import (
 // Exactly one of the pointers is set; each is a pointer to a type with the
 // methods of actionKind.
 type Reload struct {
+	Rollout *Rollout       `yaml:"rollout" doc:"Restart workloads of a Kubernetes cluster."`
 	Exec    *ReloadExec    `yaml:"exec" doc:"Run a program."`
 	Webhook *ReloadWebhook `yaml:"webhook" doc:"Call a receiver of yours."`
 	Limit   time.Duration  `yaml:"limit" jsonschema:"default=10m" check:"positive" doc:"How long it may take from the beginning of the reload until the consumer is healthy again. A reload that takes longer stops the cycle before the old key is touched."`
@@ -29,7 +30,7 @@ type ReloadExec struct {
 	Waits   bool `yaml:"waits" doc:"The reload goes on after the program has ended: ask it with the verb reloaded whether it is complete. Without it the reload is complete once the program ends with 0."`
 }
 
-func (*ReloadExec) complete(*Config, User) {}
+func (*ReloadExec) complete(*Config, User, Consumer) {}
 
 func (r *ReloadExec) check(c *checker, path string) { c.program(path, r.Program) }
 
@@ -40,7 +41,7 @@ type ReloadWebhook struct {
 	CheckURL  string `yaml:"check_url" doc:"Asked by a signed GET, before a key is made, whether a reload would work. Without it url is asked by OPTIONS."`
 }
 
-func (*ReloadWebhook) complete(*Config, User) {}
+func (*ReloadWebhook) complete(*Config, User, Consumer) {}
 
 func (r *ReloadWebhook) check(c *checker, path string) {
 	c.hook(path, r.Hook)

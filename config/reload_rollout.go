@@ -23,9 +23,9 @@ func (r *Rollout) Secret() string {
 	return r.of.Secret
 }
 
-// complete fills in what the consumer's store says.
-func (r *Rollout) complete(consumer Consumer) {
-	r.of = consumer.Store.Kubernetes
+// complete takes over what the consumer's store says.
+func (r *Rollout) complete(_ *Config, _ User, of Consumer) {
+	r.of = of.Store.Kubernetes
 	if r.of == nil {
 		return
 	}

@@ -21,7 +21,7 @@ func rolloutOf(t *testing.T, text string) (Rollout, string) {
 	}
 	(&decoder{source: src, env: testEnv()}).decode(node, reflect.ValueOf(&consumer).Elem(), field{}, "")
 	r := consumer.Rollout
-	r.complete(Consumer{Store: consumer.Store})
+	r.complete(nil, User{}, Consumer{Store: consumer.Store})
 	r.check(&checker{source: src, cfg: &Config{}}, "rollout")
 	if len(src.findings) == 0 {
 		return r, ""

@@ -7,6 +7,7 @@ import (
 	"github.com/keyrotator/keyrotator/config"
 	"github.com/keyrotator/keyrotator/rotator"
 	reloadexec "github.com/keyrotator/keyrotator/store/reload/exec"
+	"github.com/keyrotator/keyrotator/store/reload/rollout"
 	reloadwebhook "github.com/keyrotator/keyrotator/store/reload/webhook"
 )
 
@@ -18,6 +19,8 @@ var errNoReload = errors.New("no kind of reload is wired for it")
 // test that asks for every kind of the configuration.
 func (b storeBuilder) reloader(user rotator.User, consumer string, r config.Reload) (rotator.Reloader, error) {
 	switch r.Kind() {
+	case rollout.Kind:
+		return rolloutReload(r.Rollout)
 	case reloadexec.Kind:
 		run, err := programOf(r.Exec.Program)
 		if err != nil {
