@@ -107,9 +107,11 @@ func (q *request) find(id string) (*secret, error) {
 	}
 	all := q.secrets()
 	x := all[id]
-	for _, other := range all {
-		if other.arn == id || strings.HasPrefix(other.arn, id+"-") && strings.HasPrefix(id, "arn:") && len(other.arn) == len(id)+7 {
-			x = other
+	if strings.HasPrefix(id, "arn:") {
+		for _, other := range all {
+			if other.arn == id || strings.HasPrefix(other.arn, id+"-") && len(other.arn) == len(id)+7 {
+				x = other
+			}
 		}
 	}
 	if x != nil && !x.deletion.IsZero() && !q.at.Before(x.deletion) {

@@ -16,8 +16,8 @@ import (
 	"github.com/keyrotator/keyrotator/rotator/awsemu"
 )
 
-// watch checks every cut right before it happens: no store may hold the key;
-// and that nobody tries to make a third key.
+// watch checks every cut right before it happens: no store of the user may hold
+// the key; and that nobody tries to make a third key.
 func (w *world) watch(c awsemu.Call, stage awsemu.Stage) {
 	w.spring(c, stage)
 	if stage == awsemu.After && c.Operation == "CreateAccessKey" {
@@ -27,6 +27,9 @@ func (w *world) watch(c awsemu.Call, stage awsemu.Stage) {
 		return
 	}
 	for _, u := range w.users {
+		if u.user.Name != c.User {
+			continue
+		}
 		for _, p := range u.places {
 			held, err := p.Read()
 			if err != nil {
