@@ -49,8 +49,14 @@ func retry(t Trouble) Decision {
 	return Decision{Verb: VerbWait, Reason: t.Reason, Detail: t.Detail, Backoff: true}
 }
 
-func observe(needs Needs, reason Reason) Decision {
+// observe looks at what is needed, and again at whatever this decision has looked
+// at before: two parts of it would otherwise take turns to ask for what the other
+// has no need of.
+func observe(s State, needs Needs, reason Reason) Decision {
 	needs.Keys = true
+	if s.Live != nil {
+		needs = needs.and(s.Live.Needs)
+	}
 	return Decision{Verb: VerbObserve, Needs: needs, Reason: reason}
 }
 
@@ -60,7 +66,7 @@ func look(s State, needs Needs, reason Reason) (Decision, bool) {
 	needs.Keys = true
 	switch {
 	case !s.saw(needs):
-		return observe(needs, reason), true
+		return observe(s, needs, reason), true
 	case !s.Live.Trouble.None():
 		return retry(s.Live.Trouble), true
 	case s.Live.Date.IsZero():

@@ -99,7 +99,7 @@ func decideOrphan(s State, extra Key) Decision {
 		return halt(ReasonUncertainOrphan, evidence(s.Live.Keys))
 	}
 	if !s.saw(Needs{UseOf: extra.ID}) {
-		return observe(Needs{Stores: true, UseOf: extra.ID}, ReasonOrphan)
+		return observe(s, Needs{Stores: true, UseOf: extra.ID}, ReasonOrphan)
 	}
 	switch {
 	case !s.Live.Use.Known:

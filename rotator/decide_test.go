@@ -38,6 +38,11 @@ func TestDecideIsPureAndTotal(t *testing.T) {
 		if d.Verb == rotator.VerbObserve && s.Live != nil && s.Live.Needs.Covers(d.Needs) {
 			t.Errorf("wants to look at %+v again", d.Needs)
 		}
+		if d.Verb == rotator.VerbObserve && d.Needs.Keys && s.Live != nil {
+			if seen := s.Live.Needs; !d.Needs.Covers(rotator.Needs{Identity: seen.Identity, Stores: seen.Stores, History: seen.History, Check: seen.Check}) {
+				t.Errorf("having looked at %+v, it wants to look at %+v alone: the look after that would ask for the first again", seen, d.Needs)
+			}
+		}
 		if d.Verb == rotator.VerbHalt && s.Progress.Phase.Known() {
 			if _, advised := rotator.Advise(d.Reason, s.User); !advised && d.Reason != s.Live.SignTrouble.Reason {
 				t.Errorf("halts for %s without advice", d.Reason)

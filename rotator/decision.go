@@ -1,6 +1,9 @@
 package rotator
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Verb is what a decision does next. Verbs are verbs of the metric label and
 // of the history.
@@ -111,4 +114,13 @@ func (n Needs) Covers(want Needs) bool {
 		(n.History || !want.History) && (n.Check || !want.Check) &&
 		(want.UseOf == "" || want.UseOf == n.UseOf) && (want.SignIn == "" || want.SignIn == n.SignIn) &&
 		(want.Reload == "" || want.Reload == n.Reload)
+}
+
+// and adds what others asks for; of two keys or consumers n's is meant.
+func (n Needs) and(others Needs) Needs {
+	return Needs{
+		Keys: n.Keys || others.Keys, Identity: n.Identity || others.Identity, Stores: n.Stores || others.Stores,
+		History: n.History || others.History, Check: n.Check || others.Check,
+		UseOf: cmp.Or(n.UseOf, others.UseOf), SignIn: cmp.Or(n.SignIn, others.SignIn), Reload: cmp.Or(n.Reload, others.Reload),
+	}
 }

@@ -41,6 +41,17 @@ func TestAStoreThatDriftsAtRestIsWrittenAgainFromTheStoreOfRecord(t *testing.T) 
 	}
 }
 
+func TestAStoreThatDriftedIsWrittenAgainBeforeARotationThatIsDue(t *testing.T) {
+	s := driftedScene(t, older)
+	s.w.Broken[oldKey] = true // by whoever put it back
+	s.w.AdvanceTo(s.w.Now.Add(s.w.Policy.MaxAge))
+	s.w.Step()
+	if row := s.w.Row(); !s.holds("copy", newKey) || row.Waiting == rotator.ReasonUnavailable {
+		t.Errorf("it holds %s, and the user waits for %s: %s", s.place("copy").Held, row.Waiting, row.Detail)
+	}
+	s.untilClosed("AKIA0003")
+}
+
 func TestAStoreThatDriftsAtRestIsOnlyReportedWhereThePolicySaysSo(t *testing.T) {
 	s := driftedScene(t, older)
 	s.w.Policy.DriftReport = true

@@ -66,9 +66,10 @@ func (p writeOnly) keeps(ctx context.Context, c store.Credential) bool {
 	return sealed
 }
 
-// fill writes a credential. What replaces a drifted content, or a write that
-// was confirmed and lost, is no new beginning for the graces of this package:
-// the reader's last use tells whether anybody read what was there.
+// fill writes a credential. What replaces a drifted content, a write that was
+// confirmed and lost, or what an older journal does not know of and nobody can
+// read back, is no new beginning for the graces of this package: the reader's
+// last use tells whether anybody read what was there.
 func (w *world) fill(p *place, c store.Credential) {
 	p.owner, p.newSecret = robot().String(), ""
 	if p.unseen.Equal(c) {
@@ -78,7 +79,7 @@ func (w *world) fill(p *place, c store.Credential) {
 		p.drifted = false
 		return
 	}
-	p.mended = p.drifted || p.confirmed == c.KeyID()
+	p.mended = p.drifted || p.confirmed == c.KeyID() || !p.readable && w.forgotten(p.since)
 	p.prior, p.held, p.since, p.drifted, p.confirmed = p.held, c, w.now, false, c.KeyID()
 }
 
