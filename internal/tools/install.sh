@@ -6,6 +6,7 @@
 #
 # The folder lies outside the work tree and is named after everything that can
 # change what is built: the module's own files, the Go version and the platform.
+# What helm renders is held against the Kubernetes that the tests run, so its pin counts, too.
 # A changed pin therefore builds beside the old tools, and switching branches back
 # builds nothing. Nothing here removes an old folder: `make clean-tools` does.
 set -euo pipefail
@@ -16,7 +17,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/$module"
 
 root="${KEYROTATOR_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/keyrotator-tools}"
 shopt -s nullglob # a module may have programs of its own
-key="$({ cat go.mod go.sum ./*.go; go env GOVERSION GOOS GOARCH; } | sha256sum | cut -c1-16)"
+inputs=(go.mod go.sum ./*.go)
+[ "$module" = helm ] && inputs+=(../kubernetes/go.mod)
+key="$({ cat "${inputs[@]}"; go env GOVERSION GOOS GOARCH; } | sha256sum | cut -c1-16)"
 bin="$root/$module-$key"
 # The last thing that a build does is to make this file.
 if [ -e "$bin/.built" ]; then
@@ -57,6 +60,17 @@ if [ "$module" = kubernetes ]; then
         mv "$bin/.stages.partial" "$bin/stages"
     fi
 fi
+if [ "$module" = helm ]; then
+    # Rendering without a cluster takes this version for the cluster's.
+    minor="$(cd ../kubernetes && go list -m -f '{{.Version}}' k8s.io/kubernetes)"
+    minor="${minor#v*.}"
+    for stamped in helm.sh/helm/v3/pkg/chartutil helm.sh/helm/v3/pkg/lint/rules; do
+        ldflags+=" -X $stamped.k8sVersionMajor=1 -X $stamped.k8sVersionMinor=${minor%%.*}"
+    done
+    # The API as Kubernetes publishes it comes with its module.
+    kubernetes="$(cd ../kubernetes && go mod download -json k8s.io/kubernetes | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')"
+    install -m 644 "$kubernetes/api/openapi-spec/swagger.json" "$bin/openapi.json"
+fi
 
 go list -f '{{.ImportPath}}' tool | while IFS= read -r package; do
     name="${package##*/}"
@@ -68,6 +82,13 @@ go list -f '{{.ImportPath}}' tool | while IFS= read -r package; do
     GOFLAGS=-mod=readonly CGO_ENABLED=0 go build -trimpath -ldflags="$ldflags" -o "$bin/.$name.partial" "$package"
     mv "$bin/.$name.partial" "$bin/$name"
 done
+
+if [ "$module" = helm ] && [ ! -d "$bin/crds" ]; then
+    # What an API server checks the objects of the Prometheus operator by.
+    GOFLAGS=-mod=readonly "$bin/controller-gen" crd output:crd:dir="$bin/.crds.partial" \
+        paths=github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1
+    mv "$bin/.crds.partial" "$bin/crds"
+fi
 
 touch "$bin/.built"
 echo "$bin"
