@@ -36,6 +36,7 @@ test: ## every test, with the race detector, then the crash search; installs the
 	@internal/tools/packages.sh test
 	@internal/tools/install.sh vault >/dev/null
 	@internal/tools/install.sh kubernetes >/dev/null
+	@internal/tools/install.sh helm >/dev/null
 	$(GO) test -race -timeout 20m $(TESTFLAGS) $(PKG)
 	$(MAKE) --no-print-directory crash-search
 
@@ -80,6 +81,11 @@ CHAOS ?= long
 chaos: ## the real program, killed and starved at random while consumers sign in (CHAOS=short|long|failover|share); needs root
 	@internal/tools/chaos/run.sh $(CHAOS)
 
+.PHONY: chart-test
+chart-test: ## the chart: lint, suites, schemas, its README, and the program on its ConfigMaps
+	@internal/tools/install.sh helm >/dev/null
+	$(GO) test -count=1 ./charts/...
+
 .PHONY: cover
 cover: ## test coverage by function, and coverage.html
 	$(GO) test -timeout 20m -coverprofile=coverage.out -coverpkg=./... $(TESTFLAGS) $(PKG)
@@ -119,7 +125,8 @@ fmt: ## gofmt, and imports in groups: standard library, others, ours
 	$(LINT) fmt ./...
 
 .PHONY: generate
-generate: ## rewrite the generated references (schema, metrics, commands)
+generate: ## rewrite the generated references (schema, metrics, commands, chart)
+	@internal/tools/install.sh helm >/dev/null
 	$(GO) generate ./...
 
 .PHONY: check-generated
@@ -136,6 +143,7 @@ tools: ## build the pinned tools into the cache outside this tree
 	@internal/tools/install.sh lint
 	@internal/tools/install.sh vault # the first time for nine CPU-minutes
 	@internal/tools/install.sh kubernetes # the first time for ten CPU-minutes
+	@internal/tools/install.sh helm # the first time for three CPU-minutes
 
 .PHONY: clean
 clean: ## remove what was built here; the tools' cache stays

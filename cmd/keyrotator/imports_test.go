@@ -65,6 +65,7 @@ var directions = []direction{
 	{"store/probe/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK"},
 	{"store/*", []string{"store"}, []string{"…"}, "a kind knows the contract and one SDK, never another kind"},
 	{"config", []string{"rotator/window"}, []string{"github.com/goccy/go-yaml", "github.com/invopop/jsonschema", "github.com/pb33f/ordered-map"}, "the configuration is data; cmd makes constructors of it"},
+	{"charts", nil, nil, "the chart is no program; its tests know the configuration"},
 	{"internal/tools/postgres", nil, nil, "a real server for tests, started with PostgreSQL's own programs"},
 	{"internal/tools/vaultserver", nil, nil, "a real Vault for tests, built of a module of its own"},
 	{"internal/tools/cluster", nil, nil, "a real Kubernetes API server for tests, with Kubernetes' own programs"},

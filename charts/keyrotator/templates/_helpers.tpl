@@ -27,8 +27,8 @@ Names of 63 characters at most may be labels and DNS names.
 
 {{/* What finds the pods. A Deployment's selector cannot be changed, so nothing of the values is in it but names. */}}
 {{- define "keyrotator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "keyrotator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "keyrotator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* The labels of every object. */}}
@@ -40,4 +40,31 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* Those and more labels, a more special one deciding. */}}
+{{- define "keyrotator.labelsWith" -}}
+{{- merge dict (default dict .more) (fromYaml (include "keyrotator.labels" .root)) | toYaml -}}
+{{- end -}}
+
+{{- define "keyrotator.serviceAccountName" -}}
+{{- default (include "keyrotator.fullname" .) .Values.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "keyrotator.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The claim of the journal. */}}
+{{- define "keyrotator.claim" -}}
+{{- default (include "keyrotator.fullname" .) .Values.persistence.existingClaim -}}
+{{- end -}}
+
+{{/* The name of Roles, which lie in other namespaces too: two releases of one name may both be at home there. */}}
+{{- define "keyrotator.roleName" -}}
+{{- printf "%s-%s" (include "keyrotator.fullname" .) .Release.Namespace -}}
 {{- end -}}
