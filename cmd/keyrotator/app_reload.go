@@ -56,6 +56,7 @@ func (a *app) apply(ctx context.Context, cfg *config.Config) error {
 		return errors.Join(err, a.journal.Enforce(ctx, a.config.Fingerprint()))
 	}
 	a.config = cfg
+	a.metrics.Expect(fleet)
 	a.sweep.tick.Store(schedule.tick.Load())
 	a.names.Store(nameConsumers(cfg, fleet))
 	a.callbacks.Store(called)

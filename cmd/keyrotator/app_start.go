@@ -93,6 +93,7 @@ func (a *app) startRotator(ctx context.Context) error {
 	if err := a.enforce(ctx, a.config, fleet); err != nil {
 		return err
 	}
+	a.metrics.Expect(fleet)
 	a.metrics.Reloaded(a.now(), nil)
 	return nil
 }

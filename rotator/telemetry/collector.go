@@ -169,7 +169,23 @@ func (p *page) row(row rotator.Row) {
 		p.set(p.defined.waiting, 1, account, name, string(row.Waiting))
 	}
 	p.keys(row.User, progress, target)
+	p.times(row.User, progress, target)
 	p.consumers(row.User, progress, target)
+}
+
+// times exports what is late, and what will be.
+func (p *page) times(user rotator.User, progress rotator.Progress, target rotator.Target) {
+	if c := progress.Cycle; c != nil {
+		p.at(p.defined.opened, c.Opened, user.Account, user.Name)
+	} else if progress.Phase == rotator.PhaseIdle && target.Policy.MaxAge > 0 && !progress.Created.IsZero() {
+		p.at(p.defined.due, target.Policy.Start(user, progress.Created, target.Pinned()), user.Account, user.Name)
+	}
+	ahead := progress.Forecast()
+	p.at(p.defined.phaseEnd, ahead.Phase, user.Account, user.Name)
+	p.at(p.defined.cycleEnd, ahead.Gone, user.Account, user.Name)
+	if found, used := progress.UsedAfterAll(); used {
+		p.at(p.defined.usedAfterAll, found, user.Account, user.Name)
+	}
 }
 
 func (p *page) keys(user rotator.User, progress rotator.Progress, target rotator.Target) {
@@ -227,6 +243,7 @@ func (p *page) consumers(user rotator.User, progress rotator.Progress, target ro
 	case c != nil:
 		for _, pinned := range c.Consumers {
 			set(pinned.Name)
+			p.set(p.defined.failures, float64(progress.Failures(pinned.Name)), user.Account, user.Name, p.options.Consumer(user, pinned.Name))
 		}
 	case progress.Phase == rotator.PhaseIdle && progress.Halt == nil:
 		for _, consumer := range target.Consumers {

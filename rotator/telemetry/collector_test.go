@@ -96,6 +96,44 @@ func TestTheCollectorExportsWhatTheJournalKnows(t *testing.T) {
 			nil,
 		},
 		{
+			"an idle user tells when its next rotation is due",
+			rotator.Row{User: ci, Progress: idle},
+			[]string{`keyrotator_rotation_due_timestamp_seconds{account="prod",user="ci"} 1.7954352e+09`},
+			[]string{"opened", "expected_end", "found_used", "failures"},
+		},
+		{
+			"an open cycle tells by when its overlap should be over, and the old key gone",
+			with(func(r *rotator.Row) {
+				r.Progress.Phase, r.Progress.Cycle.Inactive, r.Progress.Cycle.Opened = rotator.PhaseOverlap, time.Time{}, noon
+				r.Progress.Cycle.Policy.Overlap, r.Progress.Cycle.Policy.Trial = 3*time.Hour, 7*time.Hour
+			}),
+			[]string{
+				`keyrotator_rotation_opened_timestamp_seconds{account="prod",user="ci"} 1.7953488e+09`,
+				`keyrotator_rotation_phase_expected_end_timestamp_seconds{account="prod",user="ci"} 1.7953596e+09`,
+				`keyrotator_rotation_expected_end_timestamp_seconds{account="prod",user="ci"} 1.7953848e+09`,
+				`keyrotator_consumer_failures{account="prod",consumer="secretsmanager:a",user="ci"} 0`,
+			},
+			[]string{"rotation_due", "found_used"},
+		},
+		{
+			"an old key that is used after all tells since when that is known, and a store that fails how often",
+			with(func(r *rotator.Row) {
+				r.Progress.Phase, r.Progress.Cycle.Inactive, r.Progress.Cycle.Healed = rotator.PhasePropagating, time.Time{}, noon
+				r.Progress.Cycle.Missed = map[string]int{"secretsmanager:b": 4}
+			}),
+			[]string{
+				`keyrotator_old_access_key_found_used_timestamp_seconds{account="prod",user="ci"} 1.7953488e+09`,
+				`keyrotator_consumer_failures{account="prod",consumer="secretsmanager:b",user="ci"} 4`,
+			},
+			nil,
+		},
+		{
+			"of an old key that is inactive no use is told",
+			with(func(r *rotator.Row) { r.Progress.Cycle.Healed = noon }),
+			nil,
+			[]string{"found_used"},
+		},
+		{
 			"a halted user tells why, and nothing of its stores",
 			rotator.Row{User: ci, Waiting: rotator.ReasonHalted, Progress: rotator.Progress{
 				Schema: rotator.Schema, Phase: rotator.PhaseIdle, Current: oldID, Halt: &rotator.Halt{Reason: rotator.ReasonSecondKey},

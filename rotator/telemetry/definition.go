@@ -87,10 +87,12 @@ func (d eventDefinitions) all() []Definition {
 
 // stateDefinitions are of what the collector reads from the journal.
 type stateDefinitions struct {
-	up, speaks                                          Definition
-	created, lastUsed, deadline, active                 Definition
-	phase, entered, halted, waiting, paused             Definition
-	inSync, ackDue, pausedAll, breaker, phaseUnreadable Definition
+	up, speaks                                    Definition
+	created, lastUsed, deadline, active           Definition
+	phase, entered, halted, waiting, paused       Definition
+	due, opened, phaseEnd, cycleEnd, usedAfterAll Definition
+	inSync, failures, ackDue                      Definition
+	pausedAll, breaker, phaseUnreadable           Definition
 }
 
 func defineState() stateDefinitions {
@@ -117,9 +119,21 @@ func defineState() stateDefinitions {
 			"`keyrotator status` says what to type. The reasons are those of `keyrotator history`.", "account", "user", "reason"),
 		waiting: gauge("waiting", "Why the user's last step had nothing to do yet; absent for a user that was not made to wait",
 			"", "account", "user", "reason"),
+		due: gauge("rotation_due_timestamp_seconds", "When the next rotation of the key in use is to begin",
+			"Only of a configured user without an open cycle. It may begin later by a window or a freeze.", "account", "user"),
+		opened: gauge("rotation_opened_timestamp_seconds", "When the open cycle began", "Absent without one.", "account", "user"),
+		phaseEnd: gauge("rotation_phase_expected_end_timestamp_seconds", "By when the phase is over, if it takes no longer than the cycle's policy allows",
+			"Windows count with their longest gap; halts, pauses and freezes are not foreseen. Absent without an open cycle, "+
+				"and where a person decides what comes next.", "account", "user"),
+		cycleEnd: gauge("rotation_expected_end_timestamp_seconds", "By when the old key is gone, if the rest of the cycle takes no longer than its policy allows",
+			"It is foreseen as `keyrotator_rotation_phase_expected_end_timestamp_seconds` is. Absent on a way back, too.", "account", "user"),
+		usedAfterAll: gauge("old_access_key_found_used_timestamp_seconds", "When the old key was last found in use although its overlap was over, or in its trial",
+			"Absent unless that was so in the open cycle, and once the key is inactive.", "account", "user"),
 		paused: gauge("paused", "Whether an operator paused the user", "", "account", "user"),
 		inSync: gauge("consumer_in_sync", "Whether the consumer's store has the key that it is meant to have now",
 			"0 while a store waits for the new key, or on a way back for the old one. Absent while nothing is known.", "account", "user", "consumer"),
+		failures: gauge("consumer_failures", "How often in a row the consumer could not be written, reloaded or probed",
+			"Of the consumers of an open cycle.", "account", "user", "consumer"),
 		ackDue: gauge("ack_deadline_timestamp_seconds", "When the consumer's acknowledgement, which the rotation waits for, becomes overdue",
 			"Absent while none is waited for.", "account", "user", "consumer"),
 		pausedAll: gauge("all_paused", "Whether an operator paused all users", ""),
@@ -132,7 +146,7 @@ func defineState() stateDefinitions {
 func (d stateDefinitions) all() []Definition {
 	return []Definition{
 		d.up, d.speaks, d.created, d.lastUsed, d.deadline, d.active, d.phase, d.entered, d.halted, d.waiting, d.paused,
-		d.inSync, d.ackDue, d.pausedAll, d.breaker, d.phaseUnreadable,
+		d.due, d.opened, d.phaseEnd, d.cycleEnd, d.usedAfterAll, d.inSync, d.failures, d.ackDue, d.pausedAll, d.breaker, d.phaseUnreadable,
 	}
 }
 

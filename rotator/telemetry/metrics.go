@@ -12,7 +12,7 @@ import (
 	"github.com/keyrotator/keyrotator/store"
 )
 
-// Results of rotations_total.
+// Results of rotations_total, which results names all.
 const (
 	resultClosed     = "closed"
 	resultRolledBack = "rolled-back"
@@ -20,6 +20,18 @@ const (
 	resultAbandoned  = "abandoned"
 	resultAdopted    = "adopted"
 	resultRebuilt    = "rebuilt"
+)
+
+// Results of consumer_pushes_total, which pushResults names all.
+const (
+	pushOK        = "ok"
+	pushFenced    = "fenced"
+	pushForeign   = "foreign"
+	pushDenied    = "denied"
+	pushThrottled = "throttled"
+	pushConflict  = "conflict"
+	pushAmbiguous = "ambiguous"
+	pushFailed    = "failed"
 )
 
 // Build is what is running.
@@ -106,6 +118,32 @@ func (m *Metrics) StandsBy(standsBy bool) {
 	}
 }
 
+// Expect has the counters of a configuration's accounts and kinds of stores
+// stand at zero before the first event: the increase of a counter that appears
+// with one is not seen.
+func (m *Metrics) Expect(fleet *rotator.Fleet) {
+	accounts := map[string]bool{}
+	for user, target := range fleet.Targets {
+		accounts[user.Account] = true
+		for _, consumer := range target.Consumers {
+			for _, result := range pushResults() {
+				m.pushes.WithLabelValues(utf8(consumer.Store.Describe().Kind), result)
+			}
+		}
+	}
+	m.stepsFailed.WithLabelValues("")
+	for account := range accounts {
+		m.stepsFailed.WithLabelValues(utf8(account))
+		for _, result := range results() {
+			m.rotations.WithLabelValues(utf8(account), result)
+		}
+	}
+}
+
+func results() []string {
+	return []string{resultClosed, resultRolledBack, resultHalted, resultAbandoned, resultAdopted, resultRebuilt}
+}
+
 // Observe implements rotator.Observer.
 func (m *Metrics) Observe(_ context.Context, e rotator.Event) {
 	switch e.Kind {
@@ -173,24 +211,28 @@ func resultOf(e rotator.Event) string {
 	return ""
 }
 
+func pushResults() []string {
+	return []string{pushOK, pushFenced, pushForeign, pushDenied, pushThrottled, pushConflict, pushAmbiguous, pushFailed}
+}
+
 func pushResult(err error) string {
 	switch {
 	case err == nil:
-		return "ok"
+		return pushOK
 	case errors.Is(err, rotator.ErrFenced):
-		return "fenced"
+		return pushFenced
 	case errors.Is(err, store.ErrForeign):
-		return "foreign"
+		return pushForeign
 	case errors.Is(err, store.ErrDenied), errors.Is(err, rotator.ErrDenied):
-		return "denied"
+		return pushDenied
 	case errors.Is(err, store.ErrThrottled), errors.Is(err, rotator.ErrThrottled):
-		return "throttled"
+		return pushThrottled
 	case errors.Is(err, store.ErrConflict):
-		return "conflict"
+		return pushConflict
 	case errors.Is(err, store.ErrAmbiguous), errors.Is(err, rotator.ErrAmbiguous):
-		return "ambiguous"
+		return pushAmbiguous
 	default:
-		return "failed"
+		return pushFailed
 	}
 }
 

@@ -125,3 +125,30 @@ func TestCountingIsSafeForManyGoroutines(t *testing.T) {
 	}
 	wantLines(t, scrape(t, m), `keyrotator_steps_failed_total{account="prod"} 800`)
 }
+
+func TestWhatIsExpectedStandsAtZeroBeforeItHappens(t *testing.T) {
+	m := telemetry.NewMetrics(telemetry.Build{})
+	m.Expect(fleetOf(rotator.Target{User: ci, Consumers: []rotator.Consumer{{Store: place("a")}}})())
+	before := scrape(t, m)
+	wantLines(t, before,
+		`keyrotator_rotations_total{account="prod",result="closed"} 0`,
+		`keyrotator_rotations_total{account="prod",result="halted"} 0`,
+		`keyrotator_consumer_pushes_total{kind="secretsmanager",result="ok"} 0`,
+		`keyrotator_consumer_pushes_total{kind="secretsmanager",result="failed"} 0`,
+		`keyrotator_steps_failed_total{account="prod"} 0`,
+		`keyrotator_steps_failed_total{account=""} 0`,
+	)
+
+	for _, err := range []error{
+		nil, store.ErrForeign, store.ErrDenied, store.ErrThrottled, store.ErrConflict, store.ErrAmbiguous, rotator.ErrFenced, errors.New("other"),
+	} {
+		m.Observe(t.Context(), rotator.Event{Kind: rotator.EventEffect, User: ci, Entry: rotator.Entry{Verb: rotator.VerbPush, Consumer: "secretsmanager:a"}, Err: err})
+	}
+	m.Expect(fleetOf(rotator.Target{User: ci, Consumers: []rotator.Consumer{{Store: place("a")}}})())
+	after := scrape(t, m)
+	wantLines(t, after, `keyrotator_consumer_pushes_total{kind="secretsmanager",result="ok"} 1`)
+	pushes := func(page string) int { return strings.Count(page, "keyrotator_consumer_pushes_total{") }
+	if pushes(after) != pushes(before) {
+		t.Errorf("a push made a series that was not expected:\n%s", after)
+	}
+}

@@ -90,8 +90,18 @@ func everything(t *testing.T) string {
 	awaited := trial()
 	awaited.User.Name = "awaited"
 	awaited.Progress.Cycle.Consumers[0].Acked = true
+	awaited.Progress.Cycle.Opened = noon
+	used := trial()
+	used.User.Name = "used"
+	used.Progress.Phase, used.Progress.Cycle.Inactive, used.Progress.Cycle.Healed = rotator.PhaseOverlap, time.Time{}, noon
+	idle := rotator.Row{User: rotator.User{Account: "prod", Name: "idle"}, Progress: rotator.Progress{Schema: rotator.Schema, Phase: rotator.PhaseIdle, Current: oldID, Created: noon}}
 	newer := rotator.Row{User: rotator.User{Account: "prod", Name: "newer"}, Progress: rotator.Progress{Schema: rotator.Schema + 1}}
-	return scrape(t, m, telemetry.NewCollector(&journal{rows: []rotator.Row{halted, awaited, newer}}, telemetry.CollectorOptions{}))
+	rows := []rotator.Row{halted, awaited, used, idle, newer}
+	var targets []rotator.Target
+	for _, row := range rows {
+		targets = append(targets, rotator.Target{User: row.User, Policy: rotator.Policy{MaxAge: time.Hour}})
+	}
+	return scrape(t, m, telemetry.NewCollector(&journal{rows: rows}, telemetry.CollectorOptions{Fleet: fleetOf(targets...)}))
 }
 
 func TestEveryMetricOfTheReferenceIsExportedAsItSays(t *testing.T) {
