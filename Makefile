@@ -40,6 +40,17 @@ test: ## every test, with the race detector, then the crash search; installs the
 	$(GO) test -race -timeout 20m $(TESTFLAGS) $(PKG)
 	$(MAKE) --no-print-directory crash-search
 
+.PHONY: alerts-test
+alerts-test: ## the chart's alert rules, runbook and dashboard, with promtool and a Prometheus that scrapes the daemon
+	@internal/tools/packages.sh test
+	@internal/tools/install.sh helm >/dev/null
+	$(GO) test -count=1 -timeout 10m $(TESTFLAGS) ./internal/tools/alerts
+
+.PHONY: alerts-file
+alerts-file: ## rewrite docs/alerts.yaml, the alert rules without the chart
+	@internal/tools/install.sh helm >/dev/null
+	$(GO) test -count=1 -run '^TestThePlainFile' ./internal/tools/alerts -update
+
 # Faults in one history of the crash search, without and with somebody from outside.
 FAULTS       ?= 4
 MOVED_FAULTS ?= 2

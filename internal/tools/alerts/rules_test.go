@@ -2,6 +2,7 @@ package alerts_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -69,6 +70,28 @@ func TestTheRulesAskForMetricsThatThereAre(t *testing.T) {
 		for _, name := range metric.FindAllString(r.Expr, -1) {
 			if !names[name] {
 				t.Errorf("%s asks for %s, which is not in docs/metrics.md", r.Alert, name)
+			}
+		}
+	}
+}
+
+var named = regexp.MustCompile(`(?:reason|phase)=~?"([^"]+)"`)
+
+func TestTheRulesAskForReasonsAndPhasesThatThereAre(t *testing.T) {
+	var sources string
+	for _, path := range []string{"reason.go", "progress.go"} {
+		text, err := os.ReadFile(filepath.Join(root, "rotator", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources += string(text)
+	}
+	for _, r := range renderRules(t).rules() {
+		for _, m := range named.FindAllStringSubmatch(r.Expr, -1) {
+			for name := range strings.SplitSeq(m[1], "|") {
+				if !strings.Contains(sources, `= "`+name+`"`) {
+					t.Errorf("%s asks for %q, which is neither a reason nor a phase", r.Alert, name)
+				}
 			}
 		}
 	}
