@@ -34,6 +34,12 @@ absent series means "no" or "not known", as its note says.
 What is said of a user is read from the journal at the moment of the scrape, for the users of the configuration and
 for any other with a cycle still open. Counters start at zero with the process.
 
+Alert rules and a dashboard of these come with the chart; [alerts.yaml](alerts.yaml) has the rules alone, and
+[runbook.md](runbook.md) says what to do about each.
+
+With a Prometheus operator set ` + "`honorLabels: true`" + ` in a monitor of your own: ` + "`keyrotator_aws_requests_total`" + ` has a label
+` + "`service`" + `, which the operator would put its own in place of.
+
 There is no metric of when the key in use was last used: the journal does not know it, since it is asked of AWS only
 when it decides something.
 `
