@@ -37,6 +37,7 @@ test: ## every test, with the race detector, then the crash search; installs the
 	@internal/tools/install.sh vault >/dev/null
 	@internal/tools/install.sh kubernetes >/dev/null
 	@internal/tools/install.sh helm >/dev/null
+	@internal/tools/grafana/install.sh >/dev/null
 	$(GO) test -race -timeout 20m $(TESTFLAGS) $(PKG)
 	$(MAKE) --no-print-directory crash-search
 
@@ -44,6 +45,7 @@ test: ## every test, with the race detector, then the crash search; installs the
 alerts-test: ## the chart's alert rules, runbook and dashboard, with promtool and a Prometheus that scrapes the daemon
 	@internal/tools/packages.sh test
 	@internal/tools/install.sh helm >/dev/null
+	@internal/tools/grafana/install.sh >/dev/null
 	$(GO) test -count=1 -timeout 10m $(TESTFLAGS) ./internal/tools/alerts
 
 .PHONY: alerts-file
@@ -155,6 +157,7 @@ tools: ## build the pinned tools into the cache outside this tree
 	@internal/tools/install.sh vault # the first time for nine CPU-minutes
 	@internal/tools/install.sh kubernetes # the first time for ten CPU-minutes
 	@internal/tools/install.sh helm # the first time for three CPU-minutes
+	@internal/tools/grafana/install.sh
 
 .PHONY: clean
 clean: ## remove what was built here; the tools' cache stays

@@ -28,6 +28,7 @@ test)
     need postgresql sh -c 'test -x /usr/lib/postgresql/*/bin/initdb'
     need libfaketime sh -c 'test -e /usr/lib/*/faketime/libfaketime.so.1' # moves PostgreSQL's clock
     need prometheus test -x /usr/bin/promtool
+    need 'nodejs npm' command -v npm # holds the dashboard against Grafana's types
     need 'gcc libc6-dev' command -v gcc # the race detector links with it
     ;;
 lint)
