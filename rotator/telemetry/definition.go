@@ -61,7 +61,7 @@ func defineEvents() eventDefinitions {
 				"`rebuilt` (the journal contradicted AWS and the state was rebuilt). "+
 				"A cycle that was halted, resumed and closed counts under both.", "account", "result"),
 		stepSeconds: Definition{prefix + "rotation_step_duration_seconds", "histogram", "How long effects took, by what was done, failed ones included",
-			[]string{"step"}, "Steps: `create`, `prove`, `push`, `probe`, `restore`, `deactivate`, `reactivate`, `delete`, `discard`."},
+			[]string{"step"}, "Steps: `create`, `prove`, `push`, `probe`, `stage`, `reload`, `restore`, `deactivate`, `reactivate`, `delete`, `discard`."},
 		stepsFailed: counter("steps_failed_total", "Steps that ended early, such as on a failed journal write",
 			"`account` is empty for a failure that belongs to no user, such as a journal that cannot be read.", "account"),
 		pushes: counter("consumer_pushes_total", "Writes of a credential to a store, by kind of store and result",

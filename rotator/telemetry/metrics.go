@@ -131,12 +131,23 @@ func (m *Metrics) Expect(fleet *rotator.Fleet) {
 			}
 		}
 	}
+	for _, step := range steps() {
+		m.stepSeconds.WithLabelValues(string(step))
+	}
 	m.stepsFailed.WithLabelValues("")
 	for account := range accounts {
 		m.stepsFailed.WithLabelValues(utf8(account))
 		for _, result := range results() {
 			m.rotations.WithLabelValues(utf8(account), result)
 		}
+	}
+}
+
+// steps are the effects, each of which has its durations.
+func steps() []rotator.Verb {
+	return []rotator.Verb{
+		rotator.VerbCreate, rotator.VerbProve, rotator.VerbPush, rotator.VerbProbe, rotator.VerbStage, rotator.VerbReload,
+		rotator.VerbRestore, rotator.VerbDeactivate, rotator.VerbReactivate, rotator.VerbDelete, rotator.VerbDiscard,
 	}
 }
 

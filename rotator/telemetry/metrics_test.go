@@ -136,6 +136,8 @@ func TestWhatIsExpectedStandsAtZeroBeforeItHappens(t *testing.T) {
 		`keyrotator_consumer_pushes_total{kind="secretsmanager",result="ok"} 0`,
 		`keyrotator_consumer_pushes_total{kind="secretsmanager",result="failed"} 0`,
 		`keyrotator_steps_failed_total{account="prod"} 0`,
+		`keyrotator_rotation_step_duration_seconds_count{step="create"} 0`,
+		`keyrotator_rotation_step_duration_seconds_count{step="reload"} 0`,
 		`keyrotator_steps_failed_total{account=""} 0`,
 	)
 

@@ -22,7 +22,7 @@ type rule struct {
 	Alert         string            `yaml:"alert"`
 	Expr          string            `yaml:"expr"`
 	For           string            `yaml:"for,omitempty"`
-	KeepFiringFor string            `yaml:"keep_firing_for,omitempty"` //nolint:tagliatelle // Prometheus' name
+	KeepFiringFor string            `yaml:"keep_firing_for,omitempty"`
 	Labels        map[string]string `yaml:"labels"`
 	Annotations   map[string]string `yaml:"annotations"`
 }
@@ -59,7 +59,7 @@ func (f ruleFile) rule(t *testing.T, alert string) rule {
 
 // tools is the folder of the pinned helm, which must be built before.
 var tools = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command(filepath.Join(root, "internal/tools/install.sh"), "helm", "--built").Output()
+	out, err := exec.Command(root+"/internal/tools/install.sh", "helm", "--built").Output()
 	return strings.TrimSpace(string(out)), err
 })
 

@@ -13,20 +13,20 @@ import (
 type scenario struct {
 	Name   string  `yaml:"name"`
 	Every  string  `yaml:"interval"`
-	Series any     `yaml:"input_series"`    //nolint:tagliatelle // promtool's name, here and below
-	Checks []check `yaml:"alert_rule_test"` //nolint:tagliatelle // as above
+	Series any     `yaml:"input_series"`
+	Checks []check `yaml:"alert_rule_test"`
 }
 
 // check is what an alert is to be at one time.
 type check struct {
-	At    string     `yaml:"eval_time"` //nolint:tagliatelle // as above
+	At    string     `yaml:"eval_time"`
 	Alert string     `yaml:"alertname"`
-	Want  []expected `yaml:"exp_alerts"` //nolint:tagliatelle // as above
+	Want  []expected `yaml:"exp_alerts"`
 }
 
 type expected struct {
-	Labels      map[string]string `yaml:"exp_labels"`      //nolint:tagliatelle // as above
-	Annotations map[string]string `yaml:"exp_annotations"` //nolint:tagliatelle // as above
+	Labels      map[string]string `yaml:"exp_labels"`
+	Annotations map[string]string `yaml:"exp_annotations"`
 }
 
 // scenarios are those of the files that a pattern matches, by the alert that they are about.

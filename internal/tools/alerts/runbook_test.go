@@ -2,7 +2,6 @@ package alerts_test
 
 import (
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -14,12 +13,9 @@ import (
 // sections are those of the runbook, by heading.
 func sections(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "docs/runbook.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readAll(t, root+"/docs/runbook.md")
 	found := map[string]string{}
-	for _, part := range strings.Split("\n"+string(text), "\n## ")[1:] {
+	for _, part := range strings.Split("\n"+text, "\n## ")[1:] {
 		heading, body, _ := strings.Cut(part, "\n")
 		if _, double := found[heading]; double {
 			t.Errorf("the runbook has %s twice", heading)
@@ -65,20 +61,17 @@ var (
 	blockCommand  = regexp.MustCompile(`(?m)^    (keyrotator .*?)(?: +#.*)?$`)
 	inlineCommand = regexp.MustCompile("`(keyrotator [^`]+)`")
 	word          = regexp.MustCompile(`"[^"]*"|\S+`)
-	verb          = regexp.MustCompile(`^keyrotator(?: [a-z]+)+`)
+	subcommand    = regexp.MustCompile(`^keyrotator(?: [a-z]+)+`)
 	argument      = regexp.MustCompile(`^[A-Z][A-Z-]+$`)
 )
 
 // commands are what the runbook has one type.
 func commands(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "docs/runbook.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readAll(t, root+"/docs/runbook.md")
 	set := map[string]bool{}
 	for _, pattern := range []*regexp.Regexp{blockCommand, inlineCommand} {
-		for _, m := range pattern.FindAllStringSubmatch(string(text), -1) {
+		for _, m := range pattern.FindAllStringSubmatch(text, -1) {
 			set[strings.ReplaceAll(m[1], "\n", " ")] = true
 		}
 	}
@@ -102,7 +95,7 @@ func TestTheProgramKnowsEveryCommandOfTheRunbook(t *testing.T) {
 		}
 		_, usage, _ := strings.Cut(string(out), "Usage:\n")
 		usage, _, _ = strings.Cut(strings.TrimSpace(usage), "\n")
-		if name := verb.FindString(command); !strings.HasPrefix(usage+" ", name+" ") {
+		if name := subcommand.FindString(command); !strings.HasPrefix(usage+" ", name+" ") {
 			t.Errorf("%s: there is no such command", command)
 		}
 		if got, most := countArguments(args), countArguments(strings.FieldsFunc(usage, notOfWord)); got > most {
