@@ -55,6 +55,7 @@ var directions = []direction{
 	{"store/probe/exec", []string{"store", "store/program"}, nil, "as store/exec"},
 	{"store/rest", []string{"store"}, nil, "the client that kinds without an SDK share; it knows no service"},
 	{"store/rest/resttest", []string{"store"}, nil, "what the tests of kinds on plain REST share"},
+	{"store/*/*test", []string{"store", "store/rest/resttest"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto"}, "a stand-in shares no code with the kind that is tested against it"},
 	{"store/azuredevops", overREST, []string{"golang.org/x/oauth2"}, "a kind on plain REST"},
 	{"store/bitbucket", overREST, nil, "a kind on plain REST"},
 	{"store/circleci", overREST, nil, "a kind on plain REST"},
@@ -141,6 +142,8 @@ func TestEveryRuleOfTheArchitectureCanFail(t *testing.T) {
 		{"the journal logs", "rotator/journal", "x.go", imports("go.uber.org/zap"), "reserved"},
 		{"a kind counts", "store/http", "x.go", imports("github.com/prometheus/client_golang/prometheus"), "reserved"},
 		{"something imports cmd", "store/file", "x.go", ours("cmd/keyrotator"), "must not import cmd/keyrotator"},
+		{"a stand-in imports its kind", "store/github/githubtest", "x.go", ours("store/github"), "store/github/githubtest must not import store/github"},
+		{"the program has a stand-in in it", "cmd/keyrotator", "x.go", ours("store/github/githubtest"), "which only tests import"},
 		{"a folder nobody decided on", "util", "x.go", "", "has no row"},
 		{"a decision takes a context", "rotator", "decide_idle.go", imports("context"), "must not import context"},
 		{"a guard is random", "rotator", "guard.go", imports("math/rand/v2"), "must not import math/rand/v2"},
@@ -167,6 +170,7 @@ func TestWhatTheDesignAllowsIsNoViolation(t *testing.T) {
 		fake(t, "rotator", "keyring.go", ours("store")),
 		fake(t, "store/vault", "x.go", imports("example.org/vault")),
 		fake(t, "store/circleci", "x.go", ours("store/rest")),
+		fake(t, "store/circleci/circlecitest", "x.go", ours("store/rest/resttest")),
 		fake(t, "store/secretsmanager", "x.go", imports("github.com/aws/aws-sdk-go-v2/service/secretsmanager")),
 		fake(t, "rotator/awsemu", "x.go", imports("github.com/aws/aws-sdk-go-v2/aws/signer/v4")),
 		fake(t, "config", "x.go", "type t struct{}\nfunc (t) init() {}"),
@@ -225,6 +229,9 @@ func (f folder) importViolations(d direction, file, imported string) []string {
 		found = append(found, fmt.Sprintf("%s must not import %s (%s): %s", f.path, inModule, file, d.why))
 	case !isOurs && !standard(imported) && !slices.ContainsFunc(d.foreign, func(p string) bool { return below(p, imported) }):
 		found = append(found, fmt.Sprintf("%s must not import %s (%s): %s", f.path, imported, file, d.why))
+	}
+	if isOurs && strings.HasSuffix(inModule, "test") && !strings.HasSuffix(f.path, "test") {
+		found = append(found, fmt.Sprintf("%s imports %s (%s), which only tests import: it would be part of the program", f.path, inModule, file))
 	}
 	for _, r := range reserved {
 		if below(r.library, imported) && !slices.ContainsFunc(r.folders, func(p string) bool { return matches(p, f.path) }) {

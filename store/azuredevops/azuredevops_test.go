@@ -10,6 +10,7 @@ import (
 
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/azuredevops"
+	"github.com/keyrotator/keyrotator/store/azuredevops/azuredevopstest"
 	"github.com/keyrotator/keyrotator/store/rest/resttest"
 	"github.com/keyrotator/keyrotator/store/storetest"
 )
@@ -36,10 +37,10 @@ func owned(owner string) func(*azuredevops.Options) {
 	return func(o *azuredevops.Options) { o.Owner = owner }
 }
 
-func open(t *testing.T, s *standIn, set ...func(*azuredevops.Options)) *azuredevops.Store {
+func open(t *testing.T, s *azuredevopstest.StandIn, set ...func(*azuredevops.Options)) *azuredevops.Store {
 	t.Helper()
 	o := azuredevops.Options{
-		HTTP: http.DefaultClient, URL: s.url, Organization: "Acme", Project: "Web Shop", Token: token, Variables: pair(t), Owner: storetest.Owner,
+		HTTP: http.DefaultClient, URL: s.URL, Organization: "Acme", Project: "Web Shop", Token: azuredevopstest.Token, Variables: pair(t), Owner: storetest.Owner,
 	}
 	for _, f := range set {
 		f(&o)
@@ -62,7 +63,7 @@ func TestARefusedWriteChangesNothingAndSaysWhy(t *testing.T) {
 	for name, set := range map[string]func(*azuredevops.Options){"a group": toGroup, "a connection": toConnection} {
 		t.Run(name, func(t *testing.T) {
 			resttest.Refusals(t, http.MethodPut, func(t *testing.T) (store.Store, *resttest.Faults) {
-				s := newStandIn(t)
+				s := azuredevopstest.New(t)
 				return open(t, s, set), &s.Faults
 			})
 		})
@@ -70,26 +71,26 @@ func TestARefusedWriteChangesNothingAndSaysWhy(t *testing.T) {
 }
 
 func TestAGroupKeepsWhateverIsNotOurs(t *testing.T) {
-	s := newStandIn(t)
-	s.variables = map[string]heldVariable{
-		"region": {"eu-west-1", false}, "DB_PASSWORD": {"canary-db", true}, "aws_access_key_id": {"AKIAOLD", false}, "AWS_SECRET_ACCESS_KEY": {"canary-old", true},
+	s := azuredevopstest.New(t)
+	s.Variables = map[string]azuredevopstest.HeldVariable{
+		"region": {Value: "eu-west-1", Secret: false}, "DB_PASSWORD": {Value: "canary-db", Secret: true}, "aws_access_key_id": {Value: "AKIAOLD", Secret: false}, "AWS_SECRET_ACCESS_KEY": {Value: "canary-old", Secret: true},
 	}
 	place := open(t, s, toGroup, adopt)
 	put(t, place, one)
 	put(t, place, two)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	want := map[string]heldVariable{
-		"region": {"eu-west-1", false}, "DB_PASSWORD": {"canary-db", true},
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	want := map[string]azuredevopstest.HeldVariable{
+		"region": {Value: "eu-west-1", Secret: false}, "DB_PASSWORD": {Value: "canary-db", Secret: true},
 		// The name stays in its case, and an id that was plain stays plain.
-		"aws_access_key_id": {two.KeyID(), false}, "AWS_SECRET_ACCESS_KEY": {two.RevealSecret(), true},
+		"aws_access_key_id": {Value: two.KeyID(), Secret: false}, "AWS_SECRET_ACCESS_KEY": {Value: two.RevealSecret(), Secret: true},
 	}
-	if !maps.Equal(s.variables, want) {
-		t.Errorf("the group holds %d variables, and not those that it should hold", len(s.variables))
+	if !maps.Equal(s.Variables, want) {
+		t.Errorf("the group holds %d variables, and not those that it should hold", len(s.Variables))
 	}
-	references := s.group["variableGroupProjectReferences"].([]any)
+	references := s.Group["variableGroupProjectReferences"].([]any)
 	const mark = "For the shop. [keyrotator prod/ci-deployer: AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID]"
-	if got := s.group["description"]; got != mark {
+	if got := s.Group["description"]; got != mark {
 		t.Errorf("description %q, want %q", got, mark)
 	}
 	if got := references[0].(map[string]any)["description"]; got != mark {
@@ -101,19 +102,19 @@ func TestAGroupKeepsWhateverIsNotOurs(t *testing.T) {
 }
 
 func TestNewVariablesAreSecret(t *testing.T) {
-	s := newStandIn(t)
+	s := azuredevopstest.New(t)
 	put(t, open(t, s, toGroup), one)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for name, v := range s.variables {
-		if !v.secret {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	for name, v := range s.Variables {
+		if !v.Secret {
 			t.Errorf("%s is not secret", name)
 		}
 	}
 }
 
 func TestSeveralUsersShareAGroupByTheirVariables(t *testing.T) {
-	s := newStandIn(t)
+	s := azuredevopstest.New(t)
 	mail, err := store.NewVariables(store.Names{KeyID: "MAIL_KEY_ID", Secret: "MAIL_SECRET"})
 	if err != nil {
 		t.Fatal(err)
@@ -136,17 +137,17 @@ func TestSeveralUsersShareAGroupByTheirVariables(t *testing.T) {
 }
 
 func TestAConnectionKeepsWhateverIsNotOurs(t *testing.T) {
-	s := newStandIn(t)
-	s.parameters()["username"], s.secrets["password"], s.secrets["sessionToken"] = "AKIAOLD", "canary-old", "canary-session"
-	s.connections[0]["description"] = "For deployments"
+	s := azuredevopstest.New(t)
+	s.Parameters()["username"], s.Secrets["password"], s.Secrets["sessionToken"] = "AKIAOLD", "canary-old", "canary-session"
+	s.Connections[0]["description"] = "For deployments"
 	put(t, open(t, s, toConnection, adopt), one)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.connections[0]
-	if got := s.parameters(); got["username"] != one.KeyID() || s.secrets["password"] != one.RevealSecret() || got["assumeRoleArn"] != "arn:aws:iam::111122223333:role/deploy" {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	c := s.Connections[0]
+	if got := s.Parameters(); got["username"] != one.KeyID() || s.Secrets["password"] != one.RevealSecret() || got["assumeRoleArn"] != "arn:aws:iam::111122223333:role/deploy" {
 		t.Error("the connection does not hold the new key with the role that it had")
 	}
-	if s.secrets["sessionToken"] != "" {
+	if s.Secrets["sessionToken"] != "" {
 		t.Error("the session token of the old key is still there")
 	}
 	if got, want := c["description"], "For deployments [keyrotator prod/ci-deployer]"; got != want {
@@ -158,12 +159,14 @@ func TestAConnectionKeepsWhateverIsNotOurs(t *testing.T) {
 }
 
 func TestAWriteThatSomebodyElseUndidIsAConflict(t *testing.T) {
-	s := newStandIn(t)
-	s.overwrite = func() { s.variables = map[string]heldVariable{"region": {"eu-west-1", false}} }
+	s := azuredevopstest.New(t)
+	s.Overwrite = func() {
+		s.Variables = map[string]azuredevopstest.HeldVariable{"region": {Value: "eu-west-1", Secret: false}}
+	}
 	if _, err := open(t, s, toGroup).Put(t.Context(), one); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("put into a group: %v, want ErrConflict", err)
 	}
-	s.overwrite = func() { s.parameters()["username"] = "AKIATHEIRS" }
+	s.Overwrite = func() { s.Parameters()["username"] = "AKIATHEIRS" }
 	if _, err := open(t, s, toConnection).Put(t.Context(), one); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("put into a connection: %v, want ErrConflict", err)
 	}
@@ -171,7 +174,7 @@ func TestAWriteThatSomebodyElseUndidIsAConflict(t *testing.T) {
 
 func TestAWriteThatCannotBeLookedAtIsAmbiguous(t *testing.T) {
 	for name, set := range map[string]func(*azuredevops.Options){"a group": toGroup, "a connection": toConnection} {
-		s := newStandIn(t)
+		s := azuredevopstest.New(t)
 		s.Refuse(http.MethodGet, resttest.Answer{Status: 500, After: 1})
 		if _, err := open(t, s, set).Put(t.Context(), one); !errors.Is(err, store.ErrAmbiguous) {
 			t.Errorf("put into %s: %v, want ErrAmbiguous", name, err)
@@ -180,11 +183,11 @@ func TestAWriteThatCannotBeLookedAtIsAmbiguous(t *testing.T) {
 }
 
 func TestACheckNamesWhatIsWrong(t *testing.T) {
-	readOnly := func(s *standIn) { s.manages = false }
+	readOnly := func(s *azuredevopstest.StandIn) { s.Manages = false }
 	for _, tt := range []struct {
 		name    string
 		set     func(*azuredevops.Options)
-		prepare func(*standIn)
+		prepare func(*azuredevopstest.StandIn)
 		want    error
 		says    string
 	}{
@@ -194,26 +197,28 @@ func TestACheckNamesWhatIsWrong(t *testing.T) {
 		{"an organization that is not there", func(o *azuredevops.Options) { o.Connection, o.Organization = "aws", "Acne" }, nil, nil, "no such organization or project"},
 		{"a group of Azure Key Vault", func(o *azuredevops.Options) { o.Group = "vault" }, nil, nil, "AzureKeyVault"},
 		{"a connection of another type", func(o *azuredevops.Options) { o.Connection = "azure" }, nil, nil, `type "azurerm", not aws`},
-		{"a connection that signs in by OIDC", toConnection, func(s *standIn) { s.parameters()["useOIDC"] = "True" }, nil, "OIDC"},
-		{"a connection of another scheme", toConnection, func(s *standIn) { s.connections[0]["authorization"].(map[string]any)["scheme"] = "Token" }, nil, `signs in by "Token"`},
+		{"a connection that signs in by OIDC", toConnection, func(s *azuredevopstest.StandIn) { s.Parameters()["useOIDC"] = "True" }, nil, "OIDC"},
+		{"a connection of another scheme", toConnection, func(s *azuredevopstest.StandIn) {
+			s.Connections[0]["authorization"].(map[string]any)["scheme"] = "Token"
+		}, nil, `signs in by "Token"`},
 		{"a group that may only be read", toGroup, readOnly, store.ErrDenied, "role Administrator of the variable group"},
 		{"a connection that may only be used", toConnection, readOnly, store.ErrDenied, "role Administrator of the service connection"},
 		{"a token that is wrong", func(o *azuredevops.Options) { o.Group, o.Token = "aws", "another" }, nil, store.ErrDenied, "token is not accepted"},
-		{"a scope that is missing", toGroup, func(s *standIn) { s.Refuse(http.MethodGet, resttest.Answer{Status: 403}) }, store.ErrDenied, "Variable Groups (Read)"},
-		{"a page for signing in", toGroup, func(s *standIn) { s.Refuse(http.MethodGet, resttest.Answer{Status: 302}) }, store.ErrDenied, "sign in"},
-		{"a limit on calls", toConnection, func(s *standIn) {
+		{"a scope that is missing", toGroup, func(s *azuredevopstest.StandIn) { s.Refuse(http.MethodGet, resttest.Answer{Status: 403}) }, store.ErrDenied, "Variable Groups (Read)"},
+		{"a page for signing in", toGroup, func(s *azuredevopstest.StandIn) { s.Refuse(http.MethodGet, resttest.Answer{Status: 302}) }, store.ErrDenied, "sign in"},
+		{"a limit on calls", toConnection, func(s *azuredevopstest.StandIn) {
 			s.Refuse(http.MethodGet, resttest.Answer{Status: 429, Header: http.Header{"Retry-After": {"20"}}})
 		}, store.ErrThrottled, "wait 20s"},
-		{"an Azure DevOps that is broken", toConnection, func(s *standIn) { s.Refuse(http.MethodGet, resttest.Answer{Status: 500}) }, nil, "answered 500"},
-		{"a key without a mark", toConnection, func(s *standIn) { s.parameters()["username"] = "AKIATHEIRS" }, store.ErrForeign, "set adopt"},
-		{"a mark of another user", toConnection, func(s *standIn) { s.connections[0]["description"] = "[keyrotator prod/x]" }, store.ErrForeign, "prod/x"},
-		{"a mark in the project's own description", toGroup, func(s *standIn) {
-			s.group["variableGroupProjectReferences"].([]any)[0].(map[string]any)["description"] = "[keyrotator prod/x: AWS_ACCESS_KEY_ID]"
+		{"an Azure DevOps that is broken", toConnection, func(s *azuredevopstest.StandIn) { s.Refuse(http.MethodGet, resttest.Answer{Status: 500}) }, nil, "answered 500"},
+		{"a key without a mark", toConnection, func(s *azuredevopstest.StandIn) { s.Parameters()["username"] = "AKIATHEIRS" }, store.ErrForeign, "set adopt"},
+		{"a mark of another user", toConnection, func(s *azuredevopstest.StandIn) { s.Connections[0]["description"] = "[keyrotator prod/x]" }, store.ErrForeign, "prod/x"},
+		{"a mark in the project's own description", toGroup, func(s *azuredevopstest.StandIn) {
+			s.Group["variableGroupProjectReferences"].([]any)[0].(map[string]any)["description"] = "[keyrotator prod/x: AWS_ACCESS_KEY_ID]"
 		}, store.ErrForeign, "prod/x"},
-		{"variables that are no object", toGroup, func(s *standIn) { s.group["variableGroupProjectReferences"] = "canary" }, nil, "not as documented"},
+		{"variables that are no object", toGroup, func(s *azuredevopstest.StandIn) { s.Group["variableGroupProjectReferences"] = "canary" }, nil, "not as documented"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newStandIn(t)
+			s := azuredevopstest.New(t)
 			if tt.prepare != nil {
 				tt.prepare(s)
 			}
@@ -229,8 +234,8 @@ func TestACheckNamesWhatIsWrong(t *testing.T) {
 }
 
 func TestAStoreIsNamedByItsPlaceAndShowsNoToken(t *testing.T) {
-	s := newStandIn(t)
-	host := strings.TrimPrefix(s.url, "http://")
+	s := azuredevopstest.New(t)
+	host := strings.TrimPrefix(s.URL, "http://")
 	for _, tt := range []struct {
 		set  func(*azuredevops.Options)
 		want string
@@ -242,7 +247,7 @@ func TestAStoreIsNamedByItsPlaceAndShowsNoToken(t *testing.T) {
 		if got := place.Describe().Location; got != tt.want {
 			t.Errorf("location %q, want %q", got, tt.want)
 		}
-		if text := fmt.Sprintf("%v %+v %#v", place, place, place); strings.Contains(text, token) {
+		if text := fmt.Sprintf("%v %+v %#v", place, place, place); strings.Contains(text, azuredevopstest.Token) {
 			t.Error("a store shows its token")
 		}
 	}
@@ -256,18 +261,20 @@ func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 		"an organization of ..": func(o *azuredevops.Options) { o.Organization = ".." },
 		"no token":              func(o *azuredevops.Options) { o.Token = "" },
 		"two ways to sign in":   func(o *azuredevops.Options) { o.Entra = &azuredevops.Entra{} },
-		"half of a principal":   func(o *azuredevops.Options) { o.Token, o.Entra = "", &azuredevops.Entra{ClientSecret: token} },
-		"no owner":              func(o *azuredevops.Options) { o.Owner = "" },
-		"an owner with a ]":     func(o *azuredevops.Options) { o.Owner = "prod/a]" },
-		"no variables":          func(o *azuredevops.Options) { o.Variables = store.Variables{} },
-		"no address":            func(o *azuredevops.Options) { o.URL = "" },
+		"half of a principal": func(o *azuredevops.Options) {
+			o.Token, o.Entra = "", &azuredevops.Entra{ClientSecret: azuredevopstest.Token}
+		},
+		"no owner":          func(o *azuredevops.Options) { o.Owner = "" },
+		"an owner with a ]": func(o *azuredevops.Options) { o.Owner = "prod/a]" },
+		"no variables":      func(o *azuredevops.Options) { o.Variables = store.Variables{} },
+		"no address":        func(o *azuredevops.Options) { o.URL = "" },
 	} {
 		o := azuredevops.Options{
 			HTTP: http.DefaultClient, URL: "https://dev.example.com", Organization: "Acme", Project: "Web Shop", Group: "aws",
-			Token: token, Variables: pair(t), Owner: storetest.Owner,
+			Token: azuredevopstest.Token, Variables: pair(t), Owner: storetest.Owner,
 		}
 		set(&o)
-		if made, err := azuredevops.New(o); err == nil || strings.Contains(err.Error(), token) {
+		if made, err := azuredevops.New(o); err == nil || strings.Contains(err.Error(), azuredevopstest.Token) {
 			t.Errorf("%s: %v, %v", name, made, err)
 		}
 	}

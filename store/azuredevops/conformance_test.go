@@ -2,11 +2,11 @@ package azuredevops_test
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/azuredevops"
+	"github.com/keyrotator/keyrotator/store/azuredevops/azuredevopstest"
 	"github.com/keyrotator/keyrotator/store/rest/resttest"
 	"github.com/keyrotator/keyrotator/store/storetest"
 )
@@ -36,48 +36,20 @@ func TestVariablesOfAGroupConform(t *testing.T) {
 			storetest.Run(t, storetest.Harness{
 				Payload: x.payload, Document: []byte(x.document), Kept: x.kept, WriteOnly: true,
 				NewPlace: func(t *testing.T) storetest.Place {
-					s := newStandIn(t)
+					s := azuredevopstest.New(t)
 					return storetest.Place{
 						Open: func(t *testing.T, owner string, adopt bool) store.Store {
 							return open(t, s, toGroup, owned(owner), func(o *azuredevops.Options) { o.Adopt, o.Variables = adopt, x.variables })
 						},
-						Seed:       func(_ *testing.T, document []byte) { s.seedGroup(names, document) },
-						Content:    func(*testing.T) []byte { return s.contentOfGroup(names) },
-						Writes:     func(*testing.T) int { s.mu.Lock(); defer s.mu.Unlock(); return s.writes },
+						Seed:       func(_ *testing.T, document []byte) { s.SeedGroup(names, document) },
+						Content:    func(*testing.T) []byte { return s.ContentOfGroup(names) },
+						Writes:     func(*testing.T) int { s.Mu.Lock(); defer s.Mu.Unlock(); return s.Writes },
 						LoseAnswer: func(_ *testing.T, n int) { s.LoseAnswers(n) },
 					}
 				},
 			})
 		})
 	}
-}
-
-// seedGroup makes every variable secret whose name says so, and those of ours
-// whose value is.
-func (s *standIn) seedGroup(names []string, document []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	values := map[string]string{names[0]: string(document)}
-	if len(names) > 1 {
-		values = resttest.Values(document, names[0])
-	}
-	s.variables = map[string]heldVariable{}
-	for name, value := range values {
-		s.variables[name] = heldVariable{value, strings.Contains(name, "SECRET")}
-	}
-}
-
-func (s *standIn) contentOfGroup(names []string) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(names) == 1 {
-		return []byte(s.variables[names[0]].value)
-	}
-	values := map[string]string{}
-	for name, v := range s.variables {
-		values[name] = v.value
-	}
-	return resttest.Lines(values)
 }
 
 func TestAConnectionConforms(t *testing.T) {
@@ -88,27 +60,27 @@ func TestAConnectionConforms(t *testing.T) {
 	storetest.Run(t, storetest.Harness{
 		Payload: payload, WriteOnly: true,
 		NewPlace: func(t *testing.T) storetest.Place {
-			s := newStandIn(t)
+			s := azuredevopstest.New(t)
 			return storetest.Place{
 				Open: func(t *testing.T, owner string, adopt bool) store.Store {
 					return open(t, s, toConnection, owned(owner), func(o *azuredevops.Options) { o.Adopt = adopt })
 				},
 				Seed: func(_ *testing.T, document []byte) {
-					s.mu.Lock()
-					defer s.mu.Unlock()
+					s.Mu.Lock()
+					defer s.Mu.Unlock()
 					values := resttest.Values(document, "AWS_ACCESS_KEY_ID")
-					s.parameters()["username"], s.secrets["password"] = values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"]
+					s.Parameters()["username"], s.Secrets["password"] = values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"]
 				},
 				Content: func(*testing.T) []byte {
-					s.mu.Lock()
-					defer s.mu.Unlock()
+					s.Mu.Lock()
+					defer s.Mu.Unlock()
 					values := map[string]string{}
-					if id, ok := s.parameters()["username"].(string); ok {
-						values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"] = id, s.secrets["password"]
+					if id, ok := s.Parameters()["username"].(string); ok {
+						values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"] = id, s.Secrets["password"]
 					}
 					return resttest.Lines(values)
 				},
-				Writes:     func(*testing.T) int { s.mu.Lock(); defer s.mu.Unlock(); return s.writes },
+				Writes:     func(*testing.T) int { s.Mu.Lock(); defer s.Mu.Unlock(); return s.Writes },
 				LoseAnswer: func(_ *testing.T, n int) { s.LoseAnswers(n) },
 			}
 		},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/azuredevops"
+	"github.com/keyrotator/keyrotator/store/azuredevops/azuredevopstest"
 	"github.com/keyrotator/keyrotator/store/rest/resttest"
 )
 
@@ -34,7 +35,7 @@ func signIn(t *testing.T, calls *atomic.Int32) (*resttest.Faults, string) {
 			_, _ = fmt.Fprintf(w, `{"error": "invalid_client", "error_description": "you sent %s"}`, r.PostFormValue("client_secret"))
 			return
 		}
-		_, _ = fmt.Fprintf(w, `{"token_type": "Bearer", "expires_in": 3599, "access_token": %q}`, bearer)
+		_, _ = fmt.Fprintf(w, `{"token_type": "Bearer", "expires_in": 3599, "access_token": %q}`, azuredevopstest.Bearer)
 	}))
 	return faults, url
 }
@@ -48,7 +49,7 @@ func principal(url, secret string) func(*azuredevops.Options) {
 func TestAServicePrincipalSignsInOnceForManyCalls(t *testing.T) {
 	var calls atomic.Int32
 	_, url := signIn(t, &calls)
-	place := open(t, newStandIn(t), toGroup, principal(url, "canary-client-secret"))
+	place := open(t, azuredevopstest.New(t), toGroup, principal(url, "canary-client-secret"))
 	for range 3 {
 		put(t, place, one)
 	}
@@ -79,7 +80,7 @@ func TestAFailureToSignInSaysWhyAndIsNeverAmbiguous(t *testing.T) {
 			if tt.with.Status != 0 {
 				faults.Refuse(http.MethodPost, tt.with)
 			}
-			_, err := open(t, newStandIn(t), toGroup, principal(url, tt.secret)).Put(t.Context(), one)
+			_, err := open(t, azuredevopstest.New(t), toGroup, principal(url, tt.secret)).Put(t.Context(), one)
 			if err == nil || tt.want != nil && !errors.Is(err, tt.want) || errors.Is(err, store.ErrAmbiguous) || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("put: %v, want %v saying %q", err, tt.want, tt.says)
 			}
@@ -97,7 +98,7 @@ func TestSigningInEndsWithItsContext(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	}))
-	if _, err := open(t, newStandIn(t), toGroup, principal(url, "x")).Put(ctx, one); !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrAmbiguous) {
+	if _, err := open(t, azuredevopstest.New(t), toGroup, principal(url, "x")).Put(ctx, one); !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrAmbiguous) {
 		t.Errorf("put: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/bitbucket"
+	"github.com/keyrotator/keyrotator/store/bitbucket/bitbuckettest"
 	"github.com/keyrotator/keyrotator/store/rest/resttest"
 	"github.com/keyrotator/keyrotator/store/storetest"
 )
@@ -23,9 +24,9 @@ var places = []struct {
 	name, path, location string
 	set                  func(*bitbucket.Options)
 }{
-	{"a repository", ofRepository, "acme/web", func(o *bitbucket.Options) { o.Repository = "web" }},
-	{"an environment", ofEnvironment, "acme/web/environments/Production", func(o *bitbucket.Options) { o.Repository, o.Environment = "web", "Production" }},
-	{"a workspace", ofWorkspace, "workspaces/acme", func(*bitbucket.Options) {}},
+	{"a repository", bitbuckettest.OfRepository, "acme/web", func(o *bitbucket.Options) { o.Repository = "web" }},
+	{"an environment", bitbuckettest.OfEnvironment, "acme/web/environments/Production", func(o *bitbucket.Options) { o.Repository, o.Environment = "web", "Production" }},
+	{"a workspace", bitbuckettest.OfWorkspace, "workspaces/acme", func(*bitbucket.Options) {}},
 }
 
 func pair(t *testing.T) store.Variables {
@@ -37,9 +38,9 @@ func pair(t *testing.T) store.Variables {
 	return v
 }
 
-func open(t *testing.T, s *standIn, set ...func(*bitbucket.Options)) *bitbucket.Store {
+func open(t *testing.T, s *bitbuckettest.StandIn, set ...func(*bitbucket.Options)) *bitbucket.Store {
 	t.Helper()
-	o := bitbucket.Options{HTTP: http.DefaultClient, URL: s.url, Token: token, Workspace: "acme", Variables: pair(t), Owner: storetest.Owner}
+	o := bitbucket.Options{HTTP: http.DefaultClient, URL: s.URL, Token: bitbuckettest.Token, Workspace: "acme", Variables: pair(t), Owner: storetest.Owner}
 	for _, f := range set {
 		f(&o)
 	}
@@ -76,14 +77,14 @@ func TestVariablesConform(t *testing.T) {
 				storetest.Run(t, storetest.Harness{
 					Payload: x.payload, Document: []byte(x.document), Kept: x.kept, WriteOnly: true, Unmarked: true,
 					NewPlace: func(t *testing.T) storetest.Place {
-						s := newStandIn(t)
+						s := bitbuckettest.New(t)
 						return storetest.Place{
 							Open: func(t *testing.T, owner string, adopt bool) store.Store {
 								return open(t, s, at.set, func(o *bitbucket.Options) { o.Owner, o.Adopt, o.Variables = owner, adopt, x.variables })
 							},
-							Seed:       func(_ *testing.T, document []byte) { s.seed(at.path, names, document) },
-							Content:    func(*testing.T) []byte { return s.content(at.path, names) },
-							Writes:     func(*testing.T) int { s.mu.Lock(); defer s.mu.Unlock(); return s.writes },
+							Seed:       func(_ *testing.T, document []byte) { s.Seed(at.path, names, document) },
+							Content:    func(*testing.T) []byte { return s.Content(at.path, names) },
+							Writes:     func(*testing.T) int { s.Mu.Lock(); defer s.Mu.Unlock(); return s.Writes },
 							LoseAnswer: func(_ *testing.T, n int) { s.LoseAnswers(n) },
 						}
 					},
@@ -93,42 +94,18 @@ func TestVariablesConform(t *testing.T) {
 	}
 }
 
-func (s *standIn) seed(path string, names []string, document []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	values := map[string]string{names[0]: string(document)}
-	if len(names) > 1 {
-		values = resttest.Values(document, names[0])
-	}
-	s.variables[path] = nil
-	for key, value := range values {
-		s.add(path, &heldVariable{Key: key, Value: value})
-	}
-}
-
-// content shows what a place holds: the value of a single variable, or lines.
-func (s *standIn) content(path string, names []string) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	values := s.values(path)
-	if len(names) == 1 {
-		return []byte(values[names[0]])
-	}
-	return resttest.Lines(values)
-}
-
 func TestARefusedWriteChangesNothingAndSaysWhy(t *testing.T) {
 	for _, at := range places {
 		t.Run("making variables of "+at.name, func(t *testing.T) {
 			resttest.Refusals(t, http.MethodPost, func(t *testing.T) (store.Store, *resttest.Faults) {
-				s := newStandIn(t)
+				s := bitbuckettest.New(t)
 				return open(t, s, at.set), &s.Faults
 			})
 		})
 		t.Run("replacing variables of "+at.name, func(t *testing.T) {
 			resttest.Refusals(t, http.MethodPut, func(t *testing.T) (store.Store, *resttest.Faults) {
-				s := newStandIn(t)
-				s.seed(at.path, pair(t).Names(), []byte("AWS_ACCESS_KEY_ID=a\nAWS_SECRET_ACCESS_KEY=b\n"))
+				s := bitbuckettest.New(t)
+				s.Seed(at.path, pair(t).Names(), []byte("AWS_ACCESS_KEY_ID=a\nAWS_SECRET_ACCESS_KEY=b\n"))
 				return open(t, s, at.set, func(o *bitbucket.Options) { o.Adopt = true }), &s.Faults
 			})
 		})
@@ -140,7 +117,7 @@ func TestAPutThatIsRefusedHalfwaySaysSo(t *testing.T) {
 		method := http.MethodPost
 		t.Run(at.name, func(t *testing.T) {
 			resttest.Halfway(t, method, func(t *testing.T) (store.Store, *resttest.Faults) {
-				s := newStandIn(t)
+				s := bitbuckettest.New(t)
 				return open(t, s, at.set), &s.Faults
 			})
 		})
@@ -150,7 +127,7 @@ func TestAPutThatIsRefusedHalfwaySaysSo(t *testing.T) {
 func TestTheSecretIsWrittenBeforeTheID(t *testing.T) {
 	for _, at := range places {
 		t.Run(at.name, func(t *testing.T) {
-			s := newStandIn(t)
+			s := bitbuckettest.New(t)
 			place := open(t, s, at.set)
 			if _, err := place.Put(t.Context(), one); err != nil {
 				t.Fatal(err)
@@ -160,10 +137,10 @@ func TestTheSecretIsWrittenBeforeTheID(t *testing.T) {
 			if _, err := place.Put(t.Context(), two); !errors.Is(err, store.ErrAmbiguous) {
 				t.Fatalf("put with a lost answer: %v", err)
 			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
+			s.Mu.Lock()
+			defer s.Mu.Unlock()
 			want := map[string]string{"AWS_ACCESS_KEY_ID": one.KeyID(), "AWS_SECRET_ACCESS_KEY": two.RevealSecret()}
-			if !maps.Equal(s.values(at.path), want) {
+			if !maps.Equal(s.Values(at.path), want) {
 				t.Error("between the two writes the place does not hold the old id with the new secret")
 			}
 		})
@@ -171,18 +148,18 @@ func TestTheSecretIsWrittenBeforeTheID(t *testing.T) {
 }
 
 func TestEveryVariableIsSecuredAndKeepsItsID(t *testing.T) {
-	s := newStandIn(t)
-	s.seed(ofRepository, pair(t).Names(), []byte("AWS_ACCESS_KEY_ID=a\nOTHER=b\n"))
-	before := s.variables[ofRepository][0].UUID
-	if s.variables[ofRepository][0].Key == "OTHER" {
-		before = s.variables[ofRepository][1].UUID
+	s := bitbuckettest.New(t)
+	s.Seed(bitbuckettest.OfRepository, pair(t).Names(), []byte("AWS_ACCESS_KEY_ID=a\nOTHER=b\n"))
+	before := s.Variables[bitbuckettest.OfRepository][0].UUID
+	if s.Variables[bitbuckettest.OfRepository][0].Key == "OTHER" {
+		before = s.Variables[bitbuckettest.OfRepository][1].UUID
 	}
 	if _, err := open(t, s, places[0].set, func(o *bitbucket.Options) { o.Adopt = true }).Put(t.Context(), one); err != nil {
 		t.Fatal(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, v := range s.variables[ofRepository] {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	for _, v := range s.Variables[bitbuckettest.OfRepository] {
 		if v.Secured == (v.Key == "OTHER") {
 			t.Errorf("%s is secured: %t", v.Key, v.Secured)
 		}
@@ -193,18 +170,18 @@ func TestEveryVariableIsSecuredAndKeepsItsID(t *testing.T) {
 }
 
 func TestAVariableThatSomebodyMadeMeanwhileIsAConflict(t *testing.T) {
-	s := newStandIn(t)
-	s.racer = true
+	s := bitbuckettest.New(t)
+	s.Racer = true
 	if _, err := open(t, s, places[0].set).Put(t.Context(), one); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("put: %v, want ErrConflict", err)
 	}
-	if len(s.variables[ofRepository]) != 0 {
+	if len(s.Variables[bitbuckettest.OfRepository]) != 0 {
 		t.Error("a put that lost a race wrote all the same")
 	}
 }
 
 func TestAFirstPutThatStoppedHalfwayIsFinishedByTheSameStore(t *testing.T) {
-	s := newStandIn(t)
+	s := bitbuckettest.New(t)
 	place := open(t, s, places[0].set)
 	s.LoseAnswers(1)
 	if _, err := place.Put(t.Context(), one); !errors.Is(err, store.ErrAmbiguous) {
@@ -236,7 +213,7 @@ func TestACheckNamesWhatIsWrong(t *testing.T) {
 		{"a Bitbucket that is broken", places[2].set, resttest.Answer{Status: 503}, nil, "answered 503"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newStandIn(t)
+			s := bitbuckettest.New(t)
 			if tt.with.Status != 0 {
 				s.Refuse(http.MethodGet, tt.with)
 			}
@@ -253,10 +230,10 @@ func TestACheckNamesWhatIsWrong(t *testing.T) {
 
 func TestEachKindOfTokenIsSentInItsOwnWay(t *testing.T) {
 	for name, set := range map[string]func(*bitbucket.Options){
-		"an API token":    func(o *bitbucket.Options) { o.Email = email },
+		"an API token":    func(o *bitbucket.Options) { o.Email = bitbuckettest.Email },
 		"an access token": func(*bitbucket.Options) {},
 	} {
-		if err := open(t, newStandIn(t), set).Check(t.Context()); err != nil {
+		if err := open(t, bitbuckettest.New(t), set).Check(t.Context()); err != nil {
 			t.Errorf("check with %s: %v", name, err)
 		}
 	}
@@ -266,8 +243,8 @@ func TestAPageElsewhereIsNotRead(t *testing.T) {
 	elsewhere := new(resttest.Faults).Serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("another address than the configured one was called")
 	}))
-	s := newStandIn(t)
-	s.elsewhere = elsewhere + "/2.0/x"
+	s := bitbuckettest.New(t)
+	s.Elsewhere = elsewhere + "/2.0/x"
 	err := open(t, s, places[1].set).Check(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "lies outside") {
 		t.Errorf("check: %v", err)
@@ -275,8 +252,8 @@ func TestAPageElsewhereIsNotRead(t *testing.T) {
 }
 
 func TestAListWithoutAnEndIsGivenUp(t *testing.T) {
-	s := newStandIn(t)
-	s.elsewhere = s.url + "/repositories/acme/web/environments"
+	s := bitbuckettest.New(t)
+	s.Elsewhere = s.URL + "/repositories/acme/web/environments"
 	err := open(t, s, places[1].set).Check(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "does not end") {
 		t.Errorf("check: %v", err)
@@ -284,14 +261,14 @@ func TestAListWithoutAnEndIsGivenUp(t *testing.T) {
 }
 
 func TestAStoreIsNamedByItsPlaceAndShowsNoToken(t *testing.T) {
-	s := newStandIn(t)
+	s := bitbuckettest.New(t)
 	for _, at := range places {
 		place := open(t, s, at.set)
-		want := strings.TrimPrefix(s.url, "http://") + "/" + at.location + "#AWS_SECRET_ACCESS_KEY,AWS_ACCESS_KEY_ID"
+		want := strings.TrimPrefix(s.URL, "http://") + "/" + at.location + "#AWS_SECRET_ACCESS_KEY,AWS_ACCESS_KEY_ID"
 		if got := place.Describe().Location; got != want {
 			t.Errorf("location %q, want %q", got, want)
 		}
-		if text := fmt.Sprintf("%v %+v %#v", place, place, place); strings.Contains(text, token) {
+		if text := fmt.Sprintf("%v %+v %#v", place, place, place); strings.Contains(text, bitbuckettest.Token) {
 			t.Error("a store shows its token")
 		}
 	}
@@ -302,15 +279,15 @@ func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 		"no workspace":                func(o *bitbucket.Options) { o.Workspace = "" },
 		"an environment of nothing":   func(o *bitbucket.Options) { o.Environment = "Production" },
 		"no token":                    func(o *bitbucket.Options) { o.Token = "" },
-		"no token beside the account": func(o *bitbucket.Options) { o.Email, o.Token = email, "" },
+		"no token beside the account": func(o *bitbucket.Options) { o.Email, o.Token = bitbuckettest.Email, "" },
 		"no owner":                    func(o *bitbucket.Options) { o.Owner = "" },
 		"no variables":                func(o *bitbucket.Options) { o.Variables = store.Variables{} },
 		"no address":                  func(o *bitbucket.Options) { o.URL = "" },
 		"no HTTP client":              func(o *bitbucket.Options) { o.HTTP = nil },
 	} {
-		o := bitbucket.Options{HTTP: http.DefaultClient, URL: "https://api.example.com", Token: token, Workspace: "acme", Variables: pair(t), Owner: storetest.Owner}
+		o := bitbucket.Options{HTTP: http.DefaultClient, URL: "https://api.example.com", Token: bitbuckettest.Token, Workspace: "acme", Variables: pair(t), Owner: storetest.Owner}
 		set(&o)
-		if made, err := bitbucket.New(o); err == nil || strings.Contains(err.Error(), token) {
+		if made, err := bitbucket.New(o); err == nil || strings.Contains(err.Error(), bitbuckettest.Token) {
 			t.Errorf("%s: %v, %v", name, made, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package circleci_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/circleci"
+	"github.com/keyrotator/keyrotator/store/circleci/circlecitest"
 	"github.com/keyrotator/keyrotator/store/rest/resttest"
 	"github.com/keyrotator/keyrotator/store/storetest"
 )
@@ -25,9 +27,9 @@ var places = []struct {
 	name, key string
 	set       func(*circleci.Options)
 }{
-	{"a context by its id", "context/" + contextID, func(o *circleci.Options) { o.Context = contextID }},
-	{"a context by its name and its organization's slug", "context/" + contextID, func(o *circleci.Options) { o.Context, o.Organization = "deploy", "gh/acme" }},
-	{"a context by its name and its organization's id", "context/" + contextID, func(o *circleci.Options) { o.Context, o.Organization = "deploy", ownerID }},
+	{"a context by its id", "context/" + circlecitest.ContextID, func(o *circleci.Options) { o.Context = circlecitest.ContextID }},
+	{"a context by its name and its organization's slug", "context/" + circlecitest.ContextID, func(o *circleci.Options) { o.Context, o.Organization = "deploy", "gh/acme" }},
+	{"a context by its name and its organization's id", "context/" + circlecitest.ContextID, func(o *circleci.Options) { o.Context, o.Organization = "deploy", circlecitest.OwnerID }},
 	{"a project", "project/gh/acme/app", func(o *circleci.Options) { o.Project = "gh/acme/app" }},
 }
 
@@ -40,9 +42,9 @@ func pair(t *testing.T) store.Variables {
 	return v
 }
 
-func open(t *testing.T, s *standIn, set ...func(*circleci.Options)) *circleci.Store {
+func open(t *testing.T, s *circlecitest.StandIn, set ...func(*circleci.Options)) *circleci.Store {
 	t.Helper()
-	o := circleci.Options{HTTP: http.DefaultClient, URL: s.url, Token: token, Variables: pair(t), Owner: storetest.Owner}
+	o := circleci.Options{HTTP: http.DefaultClient, URL: s.URL, Token: circlecitest.Token, Variables: pair(t), Owner: storetest.Owner}
 	for _, f := range set {
 		f(&o)
 	}
@@ -79,14 +81,14 @@ func TestVariablesConform(t *testing.T) {
 				storetest.Run(t, storetest.Harness{
 					Payload: x.payload, Document: []byte(x.document), Kept: x.kept, WriteOnly: true, Unmarked: true,
 					NewPlace: func(t *testing.T) storetest.Place {
-						s := newStandIn(t)
+						s := circlecitest.New(t)
 						return storetest.Place{
 							Open: func(t *testing.T, owner string, adopt bool) store.Store {
 								return open(t, s, at.set, func(o *circleci.Options) { o.Owner, o.Adopt, o.Variables = owner, adopt, x.variables })
 							},
-							Seed:       func(_ *testing.T, document []byte) { s.seed(at.key, names, document) },
-							Content:    func(*testing.T) []byte { return s.content(at.key, names) },
-							Writes:     func(*testing.T) int { s.mu.Lock(); defer s.mu.Unlock(); return s.writes },
+							Seed:       func(_ *testing.T, document []byte) { s.Seed(at.key, names, document) },
+							Content:    func(*testing.T) []byte { return s.Content(at.key, names) },
+							Writes:     func(*testing.T) int { s.Mu.Lock(); defer s.Mu.Unlock(); return s.Writes },
 							LoseAnswer: func(_ *testing.T, n int) { s.LoseAnswers(n) },
 						}
 					},
@@ -94,26 +96,6 @@ func TestVariablesConform(t *testing.T) {
 			})
 		}
 	}
-}
-
-func (s *standIn) seed(key string, names []string, document []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(names) == 1 {
-		s.values[key] = map[string]string{names[0]: string(document)}
-		return
-	}
-	s.values[key] = resttest.Values(document, names[0])
-}
-
-// content shows what a place holds: the value of a single variable, or lines.
-func (s *standIn) content(key string, names []string) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(names) == 1 {
-		return []byte(s.values[key][names[0]])
-	}
-	return resttest.Lines(s.values[key])
 }
 
 func TestARefusedWriteChangesNothingAndSaysWhy(t *testing.T) {
@@ -124,7 +106,7 @@ func TestARefusedWriteChangesNothingAndSaysWhy(t *testing.T) {
 		}
 		t.Run(at.name, func(t *testing.T) {
 			resttest.Refusals(t, method, func(t *testing.T) (store.Store, *resttest.Faults) {
-				s := newStandIn(t)
+				s := circlecitest.New(t)
 				return open(t, s, at.set), &s.Faults
 			})
 		})
@@ -139,7 +121,7 @@ func TestAPutThatIsRefusedHalfwaySaysSo(t *testing.T) {
 		}
 		t.Run(at.name, func(t *testing.T) {
 			resttest.Halfway(t, method, func(t *testing.T) (store.Store, *resttest.Faults) {
-				s := newStandIn(t)
+				s := circlecitest.New(t)
 				return open(t, s, at.set), &s.Faults
 			})
 		})
@@ -149,7 +131,7 @@ func TestAPutThatIsRefusedHalfwaySaysSo(t *testing.T) {
 func TestTheSecretIsWrittenBeforeTheID(t *testing.T) {
 	for _, at := range places {
 		t.Run(at.name, func(t *testing.T) {
-			s := newStandIn(t)
+			s := circlecitest.New(t)
 			place := open(t, s, at.set)
 			if _, err := place.Put(t.Context(), one); err != nil {
 				t.Fatal(err)
@@ -160,9 +142,9 @@ func TestTheSecretIsWrittenBeforeTheID(t *testing.T) {
 				t.Fatalf("put with a lost answer: %v", err)
 			}
 			want := map[string]string{"AWS_ACCESS_KEY_ID": one.KeyID(), "AWS_SECRET_ACCESS_KEY": two.RevealSecret()}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if !maps.Equal(s.values[at.key], want) {
+			s.Mu.Lock()
+			defer s.Mu.Unlock()
+			if !maps.Equal(s.Values[at.key], want) {
 				t.Error("between the two writes the place does not hold the old id with the new secret")
 			}
 		})
@@ -170,7 +152,7 @@ func TestTheSecretIsWrittenBeforeTheID(t *testing.T) {
 }
 
 func TestAFirstPutThatStoppedHalfwayIsFinishedByTheSameStore(t *testing.T) {
-	s := newStandIn(t)
+	s := circlecitest.New(t)
 	place := open(t, s, places[0].set)
 	s.LoseAnswers(1)
 	if _, err := place.Put(t.Context(), one); !errors.Is(err, store.ErrAmbiguous) {
@@ -185,14 +167,14 @@ func TestAFirstPutThatStoppedHalfwayIsFinishedByTheSameStore(t *testing.T) {
 }
 
 func TestAProjectThatKeepsItsOldValueIsNoticed(t *testing.T) {
-	s := newStandIn(t)
+	s := circlecitest.New(t)
 	place := open(t, s, places[3].set)
 	if _, err := place.Put(t.Context(), one); err != nil {
 		t.Fatal(err)
 	}
-	s.mu.Lock()
-	s.stale = true
-	s.mu.Unlock()
+	s.Mu.Lock()
+	s.Stale = true
+	s.Mu.Unlock()
 	if _, err := place.Put(t.Context(), two); !errors.Is(err, store.ErrConflict) || !strings.Contains(err.Error(), "another value") {
 		t.Errorf("put that did not replace: %v", err)
 	}
@@ -206,7 +188,7 @@ func TestACheckNamesWhatIsWrong(t *testing.T) {
 		want error
 		says string
 	}{
-		{"a context that is not there", func(o *circleci.Options) { o.Context = ownerID }, resttest.Answer{}, nil, "no such context"},
+		{"a context that is not there", func(o *circleci.Options) { o.Context = circlecitest.OwnerID }, resttest.Answer{}, nil, "no such context"},
 		{"a context whose name is not there", func(o *circleci.Options) { o.Context, o.Organization = "dploy", "gh/acme" }, resttest.Answer{}, nil, `no context "dploy"`},
 		{"an organization that is not there", func(o *circleci.Options) { o.Context, o.Organization = "deploy", "gh/acm" }, resttest.Answer{}, nil, "no such organization"},
 		{"a project that is not there", func(o *circleci.Options) { o.Project = "gh/acme/ap" }, resttest.Answer{}, nil, "no such project"},
@@ -217,7 +199,7 @@ func TestACheckNamesWhatIsWrong(t *testing.T) {
 		{"a CircleCI that is broken", places[0].set, resttest.Answer{Status: 500}, nil, "answered 500"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newStandIn(t)
+			s := circlecitest.New(t)
 			if tt.with.Status != 0 {
 				s.Refuse(http.MethodGet, tt.with)
 			}
@@ -233,9 +215,9 @@ func TestACheckNamesWhatIsWrong(t *testing.T) {
 }
 
 func TestAListWithoutAnEndIsGivenUp(t *testing.T) {
-	endless := newStandIn(t)
+	endless := circlecitest.New(t)
 	url := new(resttest.Faults).Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]any{"items": []any{}, "next_page_token": "again"})
+		_ = json.NewEncoder(w).Encode(map[string]any{"items": []any{}, "next_page_token": "again"})
 	}))
 	err := open(t, endless, places[3].set, func(o *circleci.Options) { o.URL = url }).Check(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "does not end") {
@@ -244,17 +226,17 @@ func TestAListWithoutAnEndIsGivenUp(t *testing.T) {
 }
 
 func TestAStoreIsNamedByItsPlaceAndShowsNoToken(t *testing.T) {
-	s := newStandIn(t)
-	host := strings.TrimPrefix(s.url, "http://")
+	s := circlecitest.New(t)
+	host := strings.TrimPrefix(s.URL, "http://")
 	var locations []string
 	for _, at := range places {
 		place := open(t, s, at.set)
 		locations = append(locations, place.Describe().Location)
-		if text := fmt.Sprintf("%v %+v %#v", place, place, place); strings.Contains(text, token) {
+		if text := fmt.Sprintf("%v %+v %#v", place, place, place); strings.Contains(text, circlecitest.Token) {
 			t.Error("a store shows its token")
 		}
 	}
-	want := []string{"context/" + contextID, "context/gh/acme/deploy", "context/" + ownerID + "/deploy", "project/gh/acme/app"}
+	want := []string{"context/" + circlecitest.ContextID, "context/gh/acme/deploy", "context/" + circlecitest.OwnerID + "/deploy", "project/gh/acme/app"}
 	for i := range want {
 		want[i] = host + "/" + want[i] + "#AWS_SECRET_ACCESS_KEY,AWS_ACCESS_KEY_ID"
 	}
@@ -266,17 +248,17 @@ func TestAStoreIsNamedByItsPlaceAndShowsNoToken(t *testing.T) {
 func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 	for name, set := range map[string]func(*circleci.Options){
 		"no place":                       func(*circleci.Options) {},
-		"two places":                     func(o *circleci.Options) { o.Context, o.Project = contextID, "gh/acme/app" },
+		"two places":                     func(o *circleci.Options) { o.Context, o.Project = circlecitest.ContextID, "gh/acme/app" },
 		"a name without organization":    func(o *circleci.Options) { o.Context = "deploy" },
 		"a project that leads elsewhere": func(o *circleci.Options) { o.Project = "gh/../app" },
-		"no token":                       func(o *circleci.Options) { o.Context, o.Token = contextID, "" },
-		"no owner":                       func(o *circleci.Options) { o.Context, o.Owner = contextID, "" },
-		"no variables":                   func(o *circleci.Options) { o.Context, o.Variables = contextID, store.Variables{} },
-		"no address":                     func(o *circleci.Options) { o.Context, o.URL = contextID, "" },
+		"no token":                       func(o *circleci.Options) { o.Context, o.Token = circlecitest.ContextID, "" },
+		"no owner":                       func(o *circleci.Options) { o.Context, o.Owner = circlecitest.ContextID, "" },
+		"no variables":                   func(o *circleci.Options) { o.Context, o.Variables = circlecitest.ContextID, store.Variables{} },
+		"no address":                     func(o *circleci.Options) { o.Context, o.URL = circlecitest.ContextID, "" },
 	} {
-		o := circleci.Options{HTTP: http.DefaultClient, URL: "https://circleci.example.com", Token: token, Variables: pair(t), Owner: storetest.Owner}
+		o := circleci.Options{HTTP: http.DefaultClient, URL: "https://circleci.example.com", Token: circlecitest.Token, Variables: pair(t), Owner: storetest.Owner}
 		set(&o)
-		if made, err := circleci.New(o); err == nil || strings.Contains(err.Error(), token) {
+		if made, err := circleci.New(o); err == nil || strings.Contains(err.Error(), circlecitest.Token) {
 			t.Errorf("%s: %v, %v", name, made, err)
 		}
 	}

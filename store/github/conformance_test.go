@@ -2,26 +2,25 @@ package github_test
 
 import (
 	"net/http"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/github"
+	"github.com/keyrotator/keyrotator/store/github/githubtest"
 	"github.com/keyrotator/keyrotator/store/storetest"
 )
 
 var names = store.Names{KeyID: "AWS_ACCESS_KEY_ID", Secret: "AWS_SECRET_ACCESS_KEY"}
 
 // options are those of a repository's two secrets.
-func options(t *testing.T, s *server) github.Options {
+func options(t *testing.T, s *githubtest.Server) github.Options {
 	t.Helper()
 	variables, err := store.NewVariables(names)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return github.Options{
-		HTTP: &http.Client{Transport: s.Client().Transport}, URL: s.URL, Token: token,
+		HTTP: &http.Client{Transport: s.Client().Transport}, URL: s.URL, Token: githubtest.Token,
 		Repository: "Acme/Web", Variables: variables, Owner: storetest.Owner,
 	}
 }
@@ -38,21 +37,21 @@ func TestSecretsConform(t *testing.T) {
 	for _, x := range []struct {
 		name, place string
 		single      string
-		change      func(*testing.T, *server, *github.Options)
+		change      func(*testing.T, *githubtest.Server, *github.Options)
 	}{
 		{"a repository's", "repos/acme/web/actions", "", nil},
-		{"an environment's", "repos/acme/web/environments/prod site", "", func(_ *testing.T, _ *server, o *github.Options) { o.Environment = "prod site" }},
-		{"an organization's", "orgs/acme/actions", "", func(_ *testing.T, _ *server, o *github.Options) {
+		{"an environment's", "repos/acme/web/environments/prod site", "", func(_ *testing.T, _ *githubtest.Server, o *github.Options) { o.Environment = "prod site" }},
+		{"an organization's", "orgs/acme/actions", "", func(_ *testing.T, _ *githubtest.Server, o *github.Options) {
 			o.Repository, o.Organization, o.Visibility = "", "acme", "private"
 		}},
-		{"one with a document", "repos/acme/web/actions", "AWS", func(t *testing.T, _ *server, o *github.Options) {
+		{"one with a document", "repos/acme/web/actions", "AWS", func(t *testing.T, _ *githubtest.Server, o *github.Options) {
 			var err error
 			if o.Variables, err = store.NewSingleVariable("AWS", document); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{"by an App", "repos/acme/web/actions", "", func(t *testing.T, s *server, o *github.Options) {
-			o.Token, o.App = "", &github.App{ID: "Iv1.app", PrivateKey: s.newAppKey(t)}
+		{"by an App", "repos/acme/web/actions", "", func(t *testing.T, s *githubtest.Server, o *github.Options) {
+			o.Token, o.App = "", &github.App{ID: "Iv1.app", PrivateKey: s.NewAppKey(t)}
 		}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -69,8 +68,8 @@ func TestSecretsConform(t *testing.T) {
 }
 
 // newPlace shows two secrets as dotenv lines, a single one as it is.
-func newPlace(t *testing.T, place, single string, change func(*testing.T, *server, *github.Options)) storetest.Place {
-	s := newServer(t)
+func newPlace(t *testing.T, place, single string, change func(*testing.T, *githubtest.Server, *github.Options)) storetest.Place {
+	s := githubtest.New(t)
 	base := options(t, s)
 	base.Repository = "acme/web"
 	if change != nil {
@@ -87,43 +86,9 @@ func newPlace(t *testing.T, place, single string, change func(*testing.T, *serve
 			}
 			return made
 		},
-		Seed:       func(_ *testing.T, document []byte) { s.seed(place, single, string(document)) },
-		Content:    func(*testing.T) []byte { return s.content(place, single) },
-		Writes:     func(*testing.T) int { s.mu.Lock(); defer s.mu.Unlock(); return len(s.written) },
-		LoseAnswer: func(_ *testing.T, n int) { s.mu.Lock(); defer s.mu.Unlock(); s.lose = n },
+		Seed:       func(_ *testing.T, document []byte) { s.Seed(place, single, string(document)) },
+		Content:    func(*testing.T) []byte { return s.Content(place, single) },
+		Writes:     func(*testing.T) int { s.Mu.Lock(); defer s.Mu.Unlock(); return len(s.Written) },
+		LoseAnswer: func(_ *testing.T, n int) { s.Mu.Lock(); defer s.Mu.Unlock(); s.Lose = n },
 	}
-}
-
-// seed puts secrets there as a person would.
-func (s *server) seed(place, single, document string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if single != "" {
-		s.secrets[place][single] = &secret{value: document, visibility: "all"}
-		return
-	}
-	for line := range strings.Lines(document) {
-		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-		if !ok {
-			name, value = names.Secret, document
-		}
-		s.secrets[place][name] = &secret{value: value, visibility: "all"}
-	}
-}
-
-func (s *server) content(place, single string) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if single != "" {
-		if held := s.secrets[place][single]; held != nil {
-			return []byte(held.value)
-		}
-		return nil
-	}
-	var lines []string
-	for name, held := range s.secrets[place] {
-		lines = append(lines, name+"="+held.value+"\n")
-	}
-	slices.Sort(lines)
-	return []byte(strings.Join(lines, ""))
 }

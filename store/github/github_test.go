@@ -13,6 +13,7 @@ import (
 
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/github"
+	"github.com/keyrotator/keyrotator/store/github/githubtest"
 )
 
 var credential = store.NewCredential("AKIAIOSFODNN7EXAMPLE", "canary/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -23,7 +24,7 @@ const (
 )
 
 // open makes the store of a repository's two secrets, or of what change says.
-func open(t *testing.T, s *server, change func(*github.Options)) *github.Store {
+func open(t *testing.T, s *githubtest.Server, change func(*github.Options)) *github.Store {
 	t.Helper()
 	o := options(t, s)
 	o.Repository = "acme/web"
@@ -42,14 +43,14 @@ func ofOrganization(o *github.Options) {
 }
 
 func TestTheSecretIsWrittenBeforeTheID(t *testing.T) {
-	s := newServer(t)
+	s := githubtest.New(t)
 	if _, err := open(t, s, nil).Put(t.Context(), credential); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{names.Secret, names.KeyID}; !slices.Equal(s.written, want) {
-		t.Errorf("written %q, want %q", s.written, want)
+	if want := []string{names.Secret, names.KeyID}; !slices.Equal(s.Written, want) {
+		t.Errorf("written %q, want %q", s.Written, want)
 	}
-	for _, call := range s.calls {
+	for _, call := range s.Calls {
 		if strings.HasPrefix(call, http.MethodDelete) {
 			t.Errorf("%s: a secret must never be gone", call)
 		}
@@ -57,16 +58,16 @@ func TestTheSecretIsWrittenBeforeTheID(t *testing.T) {
 }
 
 func TestAPublicKeyThatIsReplacedMeanwhileIsFetchedAgain(t *testing.T) {
-	s := newServer(t)
-	s.before = func() { s.rotate(webPlace) }
+	s := githubtest.New(t)
+	s.Before = func() { s.Rotate(webPlace) }
 	if _, err := open(t, s, nil).Put(t.Context(), credential); err != nil {
 		t.Fatal(err)
 	}
-	if got := string(s.content(webPlace, "")); !strings.Contains(got, credential.KeyID()) || len(s.written) != 2 {
-		t.Errorf("%d secrets were written", len(s.written))
+	if got := string(s.Content(webPlace, "")); !strings.Contains(got, credential.KeyID()) || len(s.Written) != 2 {
+		t.Errorf("%d secrets were written", len(s.Written))
 	}
 	fetched := 0
-	for _, call := range s.calls {
+	for _, call := range s.Calls {
 		if call == "GET "+webPlace+"/secrets/public-key" {
 			fetched++
 		}
@@ -83,61 +84,61 @@ func TestEachRefusalIsSaidInOurWords(t *testing.T) {
 	later := strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)
 	tests := []struct {
 		name     string
-		answer   answer
+		answer   githubtest.Answer
 		sentinel error // nil: none of them
 		want     string
 	}{
-		{"401 on reading", answer{get, "public-key", 401, nil, echo}, store.ErrDenied, "wrong, expired or revoked"},
-		{"403 on reading", answer{get, "public-key", 403, nil, echo}, store.ErrDenied, "the repository permission Secrets: read"},
-		{"404 on reading", answer{get, "public-key", 404, nil, echo}, nil, "acme/web does not exist, or is hidden"},
-		{"500 on reading", answer{get, "public-key", 500, nil, echo}, nil, "GitHub answered 500"},
-		{"a public key that is none", answer{get, "public-key", 200, nil, `{"key_id":"1","key":"c2hvcnQ="}`}, nil, "no public key"},
-		{"403 on looking", answer{get, "AWS_ACCESS_KEY_ID", 403, nil, echo}, store.ErrDenied, "Secrets: read"},
+		{"401 on reading", githubtest.Answer{Method: get, Path: "public-key", Status: 401, Body: echo}, store.ErrDenied, "wrong, expired or revoked"},
+		{"403 on reading", githubtest.Answer{Method: get, Path: "public-key", Status: 403, Body: echo}, store.ErrDenied, "the repository permission Secrets: read"},
+		{"404 on reading", githubtest.Answer{Method: get, Path: "public-key", Status: 404, Body: echo}, nil, "acme/web does not exist, or is hidden"},
+		{"500 on reading", githubtest.Answer{Method: get, Path: "public-key", Status: 500, Body: echo}, nil, "GitHub answered 500"},
+		{"a public key that is none", githubtest.Answer{Method: get, Path: "public-key", Status: 200, Body: `{"key_id":"1","key":"c2hvcnQ="}`}, nil, "no public key"},
+		{"403 on looking", githubtest.Answer{Method: get, Path: "AWS_ACCESS_KEY_ID", Status: 403, Body: echo}, store.ErrDenied, "Secrets: read"},
 		{
-			"403 on writing, with what is missing", answer{put, "AWS_SECRET_ACCESS_KEY", 403, map[string]string{"X-Accepted-GitHub-Permissions": "secrets=write"}, echo},
+			"403 on writing, with what is missing", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 403, Header: map[string]string{"X-Accepted-GitHub-Permissions": "secrets=write"}, Body: echo},
 			store.ErrDenied, "the repository permission Secrets: write (GitHub asks for secrets=write)",
 		},
 		{
-			"a header that is no permission", answer{put, "AWS_SECRET_ACCESS_KEY", 403, map[string]string{"X-Accepted-GitHub-Permissions": "canary"}, echo},
+			"a header that is no permission", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 403, Header: map[string]string{"X-Accepted-GitHub-Permissions": "canary"}, Body: echo},
 			store.ErrDenied, "the repository permission Secrets: write;",
 		},
-		{"401 on writing", answer{put, "AWS_SECRET_ACCESS_KEY", 401, nil, echo}, store.ErrDenied, "expired"},
-		{"404 on writing", answer{put, "AWS_SECRET_ACCESS_KEY", 404, nil, echo}, nil, "does not exist"},
-		{"409 on writing", answer{put, "AWS_SECRET_ACCESS_KEY", 409, nil, echo}, store.ErrConflict, "409"},
-		{"429 on writing", answer{put, "AWS_SECRET_ACCESS_KEY", 429, map[string]string{"Retry-After": "60"}, echo}, store.ErrThrottled, "asks to wait"},
-		{"403 that asks to wait", answer{put, "AWS_SECRET_ACCESS_KEY", 403, map[string]string{"Retry-After": "60"}, echo}, store.ErrThrottled, "asks to wait"},
+		{"401 on writing", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 401, Body: echo}, store.ErrDenied, "expired"},
+		{"404 on writing", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 404, Body: echo}, nil, "does not exist"},
+		{"409 on writing", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 409, Body: echo}, store.ErrConflict, "409"},
+		{"429 on writing", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 429, Header: map[string]string{"Retry-After": "60"}, Body: echo}, store.ErrThrottled, "asks to wait"},
+		{"403 that asks to wait", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 403, Header: map[string]string{"Retry-After": "60"}, Body: echo}, store.ErrThrottled, "asks to wait"},
 		{
-			"the rate limit", answer{put, "AWS_SECRET_ACCESS_KEY", 403, map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": later}, echo},
+			"the rate limit", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 403, Header: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": later}, Body: echo},
 			store.ErrThrottled, "rate limit is used up until 20",
 		},
 		{
-			"the secondary rate limit", answer{
-				put, "AWS_SECRET_ACCESS_KEY", 403, map[string]string{"Retry-After": "60"},
-				`{"message":"canary","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`,
+			"the secondary rate limit", githubtest.Answer{
+				Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 403, Header: map[string]string{"Retry-After": "60"},
+				Body: `{"message":"canary","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`,
 			},
 			store.ErrThrottled, "asks to wait",
 		},
 		{
-			"the secondary rate limit by its page", answer{
-				put, "AWS_SECRET_ACCESS_KEY", 429, map[string]string{"Retry-After": "60"},
-				`{"message":"canary","documentation_url":"https://docs.github.com/rest/secondary-rate-limits"}`,
+			"the secondary rate limit by its page", githubtest.Answer{
+				Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 429, Header: map[string]string{"Retry-After": "60"},
+				Body: `{"message":"canary","documentation_url":"https://docs.github.com/rest/secondary-rate-limits"}`,
 			},
 			store.ErrThrottled, "asks to wait 1m0s",
 		},
-		{"502 on writing", answer{put, "AWS_SECRET_ACCESS_KEY", 502, nil, echo}, store.ErrAmbiguous, "502"},
-		{"202 on writing", answer{put, "AWS_SECRET_ACCESS_KEY", 202, nil, echo}, store.ErrAmbiguous, ""},
-		{"a redirect on reading", answer{get, "public-key", 301, map[string]string{"Location": "/api/v3/repositories/7/x"}, echo}, nil, "renamed or moved"},
-		{"a redirect on writing", answer{put, "AWS_SECRET_ACCESS_KEY", 307, map[string]string{"Location": "http://127.0.0.1:1/"}, echo}, nil, "renamed or moved"},
-		{"a second factor", answer{put, "AWS_SECRET_ACCESS_KEY", 401, map[string]string{"X-GitHub-OTP": "required; app"}, echo}, store.ErrDenied, "second factor"},
+		{"502 on writing", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 502, Body: echo}, store.ErrAmbiguous, "502"},
+		{"202 on writing", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 202, Body: echo}, store.ErrAmbiguous, ""},
+		{"a redirect on reading", githubtest.Answer{Method: get, Path: "public-key", Status: 301, Header: map[string]string{"Location": "/api/v3/repositories/7/x"}, Body: echo}, nil, "renamed or moved"},
+		{"a redirect on writing", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 307, Header: map[string]string{"Location": "http://127.0.0.1:1/"}, Body: echo}, nil, "renamed or moved"},
+		{"a second factor", githubtest.Answer{Method: put, Path: "AWS_SECRET_ACCESS_KEY", Status: 401, Header: map[string]string{"X-GitHub-OTP": "required; app"}, Body: echo}, store.ErrDenied, "second factor"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newServer(t)
-			s.answers = []answer{tt.answer}
+			s := githubtest.New(t)
+			s.Answers = []githubtest.Answer{tt.answer}
 			_, err := open(t, s, nil).Put(t.Context(), credential)
 			wantError(t, err, tt.sentinel, tt.want)
-			if len(s.written) > 0 {
-				t.Errorf("%q was written", s.written)
+			if len(s.Written) > 0 {
+				t.Errorf("%q was written", s.Written)
 			}
 		})
 	}
@@ -157,20 +158,20 @@ func wantError(t *testing.T, err, sentinel error, want string) {
 }
 
 func TestAPublicKeyThatIsRefusedTwiceEndsTheWrite(t *testing.T) {
-	s := newServer(t)
-	refusal := answer{http.MethodPut, "AWS_SECRET_ACCESS_KEY", 422, nil, `{"message":"canary"}`}
-	s.answers = []answer{refusal, refusal, refusal}
+	s := githubtest.New(t)
+	refusal := githubtest.Answer{Method: http.MethodPut, Path: "AWS_SECRET_ACCESS_KEY", Status: 422, Body: `{"message":"canary"}`}
+	s.Answers = []githubtest.Answer{refusal, refusal, refusal}
 	_, err := open(t, s, nil).Put(t.Context(), credential)
 	wantError(t, err, nil, "422")
-	if len(s.answers) != 1 {
-		t.Errorf("%d refusals were asked for, want 2", 3-len(s.answers))
+	if len(s.Answers) != 1 {
+		t.Errorf("%d refusals were asked for, want 2", 3-len(s.Answers))
 	}
 }
 
 // That nothing was changed would be wrong of half a credential.
 func TestARefusalOfTheSecondSecretIsAmbiguous(t *testing.T) {
-	s := newServer(t)
-	s.answers = []answer{{http.MethodPut, "AWS_ACCESS_KEY_ID", 403, nil, `{"message":"canary"}`}}
+	s := githubtest.New(t)
+	s.Answers = []githubtest.Answer{{Method: http.MethodPut, Path: "AWS_ACCESS_KEY_ID", Status: 403, Body: `{"message":"canary"}`}}
 	_, err := open(t, s, nil).Put(t.Context(), credential)
 	wantError(t, err, store.ErrAmbiguous, "AWS_SECRET_ACCESS_KEY is written, AWS_ACCESS_KEY_ID is not")
 	if _, err := open(t, s, nil).Put(store.WithRecorded(t.Context(), true), credential); err != nil {
@@ -179,8 +180,8 @@ func TestARefusalOfTheSecondSecretIsAmbiguous(t *testing.T) {
 }
 
 func TestSecretsThatExistAreNamed(t *testing.T) {
-	s := newServer(t)
-	s.seed(webPlace, "", "AWS_ACCESS_KEY_ID=AKIAFOREIGN\n")
+	s := githubtest.New(t)
+	s.Seed(webPlace, "", "AWS_ACCESS_KEY_ID=AKIAFOREIGN\n")
 	made := open(t, s, nil)
 	for doing, err := range map[string]error{"put": second(made.Put(t.Context(), credential)), "check": made.Check(t.Context())} {
 		wantError(t, err, store.ErrForeign, "AWS_ACCESS_KEY_ID exists, and there is no record of having written it")
@@ -208,9 +209,9 @@ func TestAnOrganizationsSecretKeepsWhoSeesIt(t *testing.T) {
 		selected   []int
 	}{{"all", nil}, {"private", nil}, {"selected", many}, {"selected", []int{}}} {
 		t.Run(fmt.Sprintf("%s %d", x.visibility, len(x.selected)), func(t *testing.T) {
-			s := newServer(t)
+			s := githubtest.New(t)
 			for _, name := range []string{names.Secret, names.KeyID} {
-				s.secrets[orgPlace][name] = &secret{"old", x.visibility, x.selected}
+				s.Secrets[orgPlace][name] = &githubtest.Secret{Value: "old", Visibility: x.visibility, Selected: x.selected}
 			}
 			made := open(t, s, func(o *github.Options) {
 				ofOrganization(o)
@@ -219,9 +220,9 @@ func TestAnOrganizationsSecretKeepsWhoSeesIt(t *testing.T) {
 			if _, err := made.Put(store.WithRecorded(t.Context(), true), credential); err != nil {
 				t.Fatal(err)
 			}
-			for name, held := range s.secrets[orgPlace] {
-				if held.value == "old" || held.visibility != x.visibility || !slices.Equal(held.selected, x.selected) {
-					t.Errorf("%s is seen by %q, %d repositories", name, held.visibility, len(held.selected))
+			for name, held := range s.Secrets[orgPlace] {
+				if held.Value == "old" || held.Visibility != x.visibility || !slices.Equal(held.Selected, x.selected) {
+					t.Errorf("%s is seen by %q, %d repositories", name, held.Visibility, len(held.Selected))
 				}
 			}
 		})
@@ -229,7 +230,7 @@ func TestAnOrganizationsSecretKeepsWhoSeesIt(t *testing.T) {
 }
 
 func TestANewSecretOfAnOrganizationIsSeenByWhomTheConfigurationNames(t *testing.T) {
-	s := newServer(t)
+	s := githubtest.New(t)
 	made := open(t, s, func(o *github.Options) {
 		ofOrganization(o)
 		o.Visibility, o.Selected = "selected", []string{"web", "api"}
@@ -240,23 +241,23 @@ func TestANewSecretOfAnOrganizationIsSeenByWhomTheConfigurationNames(t *testing.
 	if _, err := made.Put(t.Context(), credential); err != nil {
 		t.Fatal(err)
 	}
-	if held := s.secrets[orgPlace][names.KeyID]; held.visibility != "selected" || !slices.Equal(held.selected, []int{7, 8}) {
-		t.Errorf("seen by %q, %d", held.visibility, held.selected)
+	if held := s.Secrets[orgPlace][names.KeyID]; held.Visibility != "selected" || !slices.Equal(held.Selected, []int{7, 8}) {
+		t.Errorf("seen by %q, %d", held.Visibility, held.Selected)
 	}
 }
 
 // What fails before a write was sent has written nothing, and says so.
 func TestARepositoryThatCannotBeLookedUpIsNoLostAnswer(t *testing.T) {
 	for status, sentinel := range map[int]error{404: nil, 403: store.ErrDenied, 500: nil} {
-		s := newServer(t)
-		s.answers = []answer{{http.MethodGet, "repos/acme/api", status, nil, ""}}
+		s := githubtest.New(t)
+		s.Answers = []githubtest.Answer{{Method: http.MethodGet, Path: "repos/acme/api", Status: status}}
 		_, err := open(t, s, func(o *github.Options) {
 			ofOrganization(o)
 			o.Visibility, o.Selected = "selected", []string{"api"}
 		}).Put(t.Context(), credential)
 		wantError(t, err, sentinel, "")
-		if len(s.written) > 0 {
-			t.Errorf("after %d %q was written", status, s.written)
+		if len(s.Written) > 0 {
+			t.Errorf("after %d %q was written", status, s.Written)
 		}
 	}
 }
@@ -264,49 +265,49 @@ func TestARepositoryThatCannotBeLookedUpIsNoLostAnswer(t *testing.T) {
 func TestACheckNamesWhatIsMissing(t *testing.T) {
 	tests := []struct {
 		name     string
-		prepare  func(*server)
+		prepare  func(*githubtest.Server)
 		change   func(*github.Options)
 		sentinel error
 		want     string
 	}{
-		{"the scope of a classic token", func(s *server) { s.scopes = []string{"gist", "read:org"} }, nil, store.ErrDenied, "lacks the scope repo"},
-		{"a classic token without any scope", func(s *server) { s.scopes = []string{} }, nil, store.ErrDenied, "lacks the scope repo"},
-		{"the scope for an organization", func(s *server) { s.scopes = []string{"repo"} }, ofOrganization, store.ErrDenied, "lacks the scope admin:org"},
-		{"an archived repository", func(s *server) { s.archived = true }, nil, nil, "archived"},
+		{"the scope of a classic token", func(s *githubtest.Server) { s.Scopes = []string{"gist", "read:org"} }, nil, store.ErrDenied, "lacks the scope repo"},
+		{"a classic token without any scope", func(s *githubtest.Server) { s.Scopes = []string{} }, nil, store.ErrDenied, "lacks the scope repo"},
+		{"the scope for an organization", func(s *githubtest.Server) { s.Scopes = []string{"repo"} }, ofOrganization, store.ErrDenied, "lacks the scope admin:org"},
+		{"an archived repository", func(s *githubtest.Server) { s.Archived = true }, nil, nil, "archived"},
 		{
-			"an environment", func(*server) {}, func(o *github.Options) { o.Environment = "staging" },
+			"an environment", func(*githubtest.Server) {}, func(o *github.Options) { o.Environment = "staging" },
 			nil, "acme/web/environments/staging does not exist",
 		},
-		{"a repository that is to see a secret", func(*server) {}, func(o *github.Options) {
+		{"a repository that is to see a secret", func(*githubtest.Server) {}, func(o *github.Options) {
 			ofOrganization(o)
 			o.Visibility, o.Selected = "selected", []string{"gone"}
 		}, nil, "acme/gone does not exist"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newServer(t)
+			s := githubtest.New(t)
 			tt.prepare(s)
 			wantError(t, open(t, s, tt.change).Check(t.Context()), tt.sentinel, tt.want)
 		})
 	}
-	s := newServer(t)
-	s.scopes = []string{"gist", "repo"}
+	s := githubtest.New(t)
+	s.Scopes = []string{"gist", "repo"}
 	if err := open(t, s, nil).Check(t.Context()); err != nil {
 		t.Errorf("a token with the scope: %v", err)
 	}
 }
 
 func TestAValueThatIsTooLargeIsNotSent(t *testing.T) {
-	s := newServer(t)
+	s := githubtest.New(t)
 	_, err := open(t, s, nil).Put(t.Context(), store.NewCredential("AKIA", strings.Repeat("canary", 10<<10)))
 	wantError(t, err, nil, "larger than 49152 bytes")
-	if !errors.Is(err, store.ErrShape) || len(s.calls) > 0 {
-		t.Errorf("err = %v after %d calls", err, len(s.calls))
+	if !errors.Is(err, store.ErrShape) || len(s.Calls) > 0 {
+		t.Errorf("err = %v after %d calls", err, len(s.Calls))
 	}
 }
 
 func TestAStoreIsNamedByItsHostItsPlaceAndItsSecrets(t *testing.T) {
-	s := newServer(t)
+	s := githubtest.New(t)
 	tests := []struct {
 		url    string
 		change func(*github.Options)
@@ -328,7 +329,7 @@ func TestAStoreIsNamedByItsHostItsPlaceAndItsSecrets(t *testing.T) {
 			t.Errorf("%q, want %q", got, tt.want)
 		}
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-			if strings.Contains(fmt.Sprintf(verb, made), token) {
+			if strings.Contains(fmt.Sprintf(verb, made), githubtest.Token) {
 				t.Errorf("%s shows the token", verb)
 			}
 		}
@@ -336,7 +337,7 @@ func TestAStoreIsNamedByItsHostItsPlaceAndItsSecrets(t *testing.T) {
 }
 
 func TestWhatCannotBeAStoreIsRefused(t *testing.T) {
-	s := newServer(t)
+	s := githubtest.New(t)
 	for name, change := range map[string]func(*github.Options){
 		"no place":                      func(o *github.Options) { o.Repository = "" },
 		"two places":                    func(o *github.Options) { o.Organization = "acme" },
@@ -352,7 +353,7 @@ func TestWhatCannotBeAStoreIsRefused(t *testing.T) {
 		"two things to sign in with":    func(o *github.Options) { o.App = &github.App{} },
 		"a URL that is none":            func(o *github.Options) { o.URL = "github" },
 		"an App without a key":          func(o *github.Options) { o.Token, o.App = "", &github.App{ID: "1", PrivateKey: "canary"} },
-		"an App without an id":          func(o *github.Options) { o.Token, o.App = "", &github.App{PrivateKey: s.newAppKey(t)} },
+		"an App without an id":          func(o *github.Options) { o.Token, o.App = "", &github.App{PrivateKey: s.NewAppKey(t)} },
 	} {
 		o := options(t, s)
 		change(&o)

@@ -6,20 +6,21 @@ import (
 
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/gitlab"
+	"github.com/keyrotator/keyrotator/store/gitlab/gitlabtest"
 	"github.com/keyrotator/keyrotator/store/storetest"
 )
 
 var names = store.Names{KeyID: "AWS_ACCESS_KEY_ID", Secret: "AWS_SECRET_ACCESS_KEY"}
 
 // options are those of a project's two variables.
-func options(t *testing.T, s *server) gitlab.Options {
+func options(t *testing.T, s *gitlabtest.Server) gitlab.Options {
 	t.Helper()
 	variables, err := store.NewVariables(names)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return gitlab.Options{
-		HTTP: &http.Client{Transport: s.Client().Transport}, URL: s.URL, Token: token,
+		HTTP: &http.Client{Transport: s.Client().Transport}, URL: s.URL, Token: gitlabtest.Token,
 		Project: "acme/web.site", Visibility: gitlab.Masked, Variables: variables, Owner: storetest.Owner,
 	}
 }
@@ -51,15 +52,15 @@ func TestVariablesConform(t *testing.T) {
 		payload     store.Payload
 		single      string
 		harness     storetest.Harness
-		change      func(*testing.T, *server, *gitlab.Options)
+		change      func(*testing.T, *gitlabtest.Server, *gitlab.Options)
 	}{
-		{"a project's", webPlace, dotenv, "", storetest.Harness{}, nil},
-		{"a group's", groupPlace, dotenv, "", storetest.Harness{}, func(_ *testing.T, _ *server, o *gitlab.Options) { o.Project, o.Group = "", "acme" }},
-		{"hidden ones", webPlace, dotenv, "", storetest.Harness{WriteOnly: true}, func(_ *testing.T, _ *server, o *gitlab.Options) { o.Visibility = gitlab.Hidden }},
-		{"one with a document", webPlace, document, "AWS", storetest.Harness{}, func(t *testing.T, _ *server, o *gitlab.Options) {
+		{"a project's", gitlabtest.WebPlace, dotenv, "", storetest.Harness{}, nil},
+		{"a group's", gitlabtest.GroupPlace, dotenv, "", storetest.Harness{}, func(_ *testing.T, _ *gitlabtest.Server, o *gitlab.Options) { o.Project, o.Group = "", "acme" }},
+		{"hidden ones", gitlabtest.WebPlace, dotenv, "", storetest.Harness{WriteOnly: true}, func(_ *testing.T, _ *gitlabtest.Server, o *gitlab.Options) { o.Visibility = gitlab.Hidden }},
+		{"one with a document", gitlabtest.WebPlace, document, "AWS", storetest.Harness{}, func(t *testing.T, _ *gitlabtest.Server, o *gitlab.Options) {
 			o.Variables, o.Visibility = single(t, document), gitlab.Visible
 		}},
-		{"one with a masked template", webPlace, template, "AWS", storetest.Harness{}, func(t *testing.T, _ *server, o *gitlab.Options) {
+		{"one with a masked template", gitlabtest.WebPlace, template, "AWS", storetest.Harness{}, func(t *testing.T, _ *gitlabtest.Server, o *gitlab.Options) {
 			o.Variables = single(t, template)
 		}},
 	} {
@@ -72,8 +73,8 @@ func TestVariablesConform(t *testing.T) {
 	}
 }
 
-func newPlace(t *testing.T, place, single string, change func(*testing.T, *server, *gitlab.Options)) storetest.Place {
-	s := newServer(t)
+func newPlace(t *testing.T, place, single string, change func(*testing.T, *gitlabtest.Server, *gitlab.Options)) storetest.Place {
+	s := gitlabtest.New(t)
 	base := options(t, s)
 	if change != nil {
 		change(t, s, &base)
@@ -89,9 +90,9 @@ func newPlace(t *testing.T, place, single string, change func(*testing.T, *serve
 			}
 			return made
 		},
-		Seed:       func(_ *testing.T, document []byte) { s.seed(place, single, string(document)) },
-		Content:    func(*testing.T) []byte { return s.content(place, single) },
-		Writes:     func(*testing.T) int { s.mu.Lock(); defer s.mu.Unlock(); return len(s.written) },
-		LoseAnswer: func(_ *testing.T, n int) { s.mu.Lock(); defer s.mu.Unlock(); s.lose = n },
+		Seed:       func(_ *testing.T, document []byte) { s.Seed(place, single, string(document)) },
+		Content:    func(*testing.T) []byte { return s.Content(place, single) },
+		Writes:     func(*testing.T) int { s.Mu.Lock(); defer s.Mu.Unlock(); return len(s.Written) },
+		LoseAnswer: func(_ *testing.T, n int) { s.Mu.Lock(); defer s.Mu.Unlock(); s.Lose = n },
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/gitlab"
+	"github.com/keyrotator/keyrotator/store/gitlab/gitlabtest"
 )
 
 var (
@@ -19,7 +20,7 @@ var (
 )
 
 // open makes the store of a project's two variables, or of what change says.
-func open(t *testing.T, s *server, change func(*gitlab.Options)) store.Store {
+func open(t *testing.T, s *gitlabtest.Server, change func(*gitlab.Options)) store.Store {
 	t.Helper()
 	o := options(t, s)
 	if change != nil {
@@ -44,17 +45,17 @@ func put(t *testing.T, s store.Store, c store.Credential) error {
 }
 
 func TestTheSecretIsWrittenBeforeTheIDAndNothingIsDeleted(t *testing.T) {
-	s := newServer(t)
+	s := gitlabtest.New(t)
 	made := open(t, s, nil)
 	for _, c := range []store.Credential{older, credential} {
 		if err := put(t, made, c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if want := []string{names.Secret, names.KeyID, names.Secret, names.KeyID}; !slices.Equal(s.written, want) {
-		t.Errorf("written %q, want %q", s.written, want)
+	if want := []string{names.Secret, names.KeyID, names.Secret, names.KeyID}; !slices.Equal(s.Written, want) {
+		t.Errorf("written %q, want %q", s.Written, want)
 	}
-	for _, call := range s.calls {
+	for _, call := range s.Calls {
 		if strings.HasPrefix(call, http.MethodDelete) {
 			t.Errorf("%s: a variable must never be gone", call)
 		}
@@ -66,28 +67,28 @@ func TestANewVariableIsWhatTheConfigurationSays(t *testing.T) {
 		visibility     string
 		masked, hidden bool
 	}{{gitlab.Visible, false, false}, {gitlab.Masked, true, false}, {gitlab.Hidden, true, true}} {
-		s := newServer(t)
+		s := gitlabtest.New(t)
 		err := put(t, open(t, s, func(o *gitlab.Options) {
 			o.Visibility, o.Protected, o.Type, o.EnvironmentScope = x.visibility, true, "file", "review/*"
 		}), credential)
-		if err != nil || len(s.places[webPlace]) != 2 {
+		if err != nil || len(s.Places[gitlabtest.WebPlace]) != 2 {
 			t.Fatalf("%s: %v", x.visibility, err)
 		}
-		v := *s.places[webPlace][1]
+		v := *s.Places[gitlabtest.WebPlace][1]
 		if *v.Value != credential.KeyID() || *v.Description != "keyrotator:prod/ci-deployer:"+credential.KeyID() {
 			t.Errorf("%s has the description %q", v.Key, *v.Description)
 		}
 		v.Value, v.Description = nil, nil
-		if want := (held{Type: "file", Key: names.KeyID, Protected: true, Masked: x.masked, Hidden: x.hidden, Raw: true, Scope: "review/*"}); v != want {
+		if want := (gitlabtest.Held{Type: "file", Key: names.KeyID, Protected: true, Masked: x.masked, Hidden: x.hidden, Raw: true, Scope: "review/*"}); v != want {
 			t.Errorf("%s: %+v, want %+v", x.visibility, v, want)
 		}
 	}
 }
 
 func TestAVariableThatExistsKeepsWhatItHas(t *testing.T) {
-	s := newServer(t)
-	other := held{Key: names.Secret, Value: new("production's"), Scope: "production"}
-	had := []held{
+	s := gitlabtest.New(t)
+	other := gitlabtest.Held{Key: names.Secret, Value: new("production's"), Scope: "production"}
+	had := []gitlabtest.Held{
 		{Type: "file", Key: names.Secret, Protected: true, Masked: true, Hidden: true, Raw: true, Scope: "*"},
 		{Type: "env_var", Key: names.KeyID, Scope: "*"},
 	}
@@ -96,7 +97,7 @@ func TestAVariableThatExistsKeepsWhatItHas(t *testing.T) {
 			v.Value = new("old-value")
 		}
 		v.Description = new("for the nightly job")
-		s.places[webPlace] = append(s.places[webPlace], &v)
+		s.Places[gitlabtest.WebPlace] = append(s.Places[gitlabtest.WebPlace], &v)
 	}
 	// What the configuration says of new variables is another thing altogether.
 	made := open(t, s, func(o *gitlab.Options) { o.Visibility, o.Adopt = gitlab.Hidden, true })
@@ -105,7 +106,7 @@ func TestAVariableThatExistsKeepsWhatItHas(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i, v := range s.places[webPlace][:2] {
+	for i, v := range s.Places[gitlabtest.WebPlace][:2] {
 		if *v.Description != "for the nightly job keyrotator:prod/ci-deployer:"+credential.KeyID() || *v.Value == "old-value" {
 			t.Errorf("%s is described as %q", v.Key, *v.Description)
 		}
@@ -115,22 +116,22 @@ func TestAVariableThatExistsKeepsWhatItHas(t *testing.T) {
 			t.Errorf("%+v became %+v", had[i], left)
 		}
 	}
-	if v := s.places[webPlace][2]; *v.Value != "production's" || *v.Description != "for the nightly job" {
+	if v := s.Places[gitlabtest.WebPlace][2]; *v.Value != "production's" || *v.Description != "for the nightly job" {
 		t.Error("the variable of another environment scope was changed")
 	}
 }
 
 func TestOnlyWhatDiffersIsWritten(t *testing.T) {
-	s := newServer(t)
+	s := gitlabtest.New(t)
 	made := open(t, s, nil)
 	if err := put(t, made, credential); err != nil {
 		t.Fatal(err)
 	}
-	s.written = nil
-	s.find(webPlace, names.KeyID).Value = new("")
-	s.find(webPlace, names.KeyID).Description = nil
-	if err := put(t, made, credential); err != nil || !slices.Equal(s.written, []string{names.KeyID}) {
-		t.Errorf("%v, written %q", err, s.written)
+	s.Written = nil
+	s.Find(gitlabtest.WebPlace, names.KeyID).Value = new("")
+	s.Find(gitlabtest.WebPlace, names.KeyID).Description = nil
+	if err := put(t, made, credential); err != nil || !slices.Equal(s.Written, []string{names.KeyID}) {
+		t.Errorf("%v, written %q", err, s.Written)
 	}
 }
 
@@ -140,36 +141,36 @@ func TestEachRefusalIsSaidInOurWords(t *testing.T) {
 	const get, post, echo = http.MethodGet, http.MethodPost, `{"message":{"value":["canary is invalid"]}}`
 	tests := []struct {
 		name     string
-		answer   answer
+		answer   gitlabtest.Answer
 		sentinel error // nil: none of them
 		want     string
 	}{
-		{"401 on reading", answer{get, names.Secret, 401, nil, echo}, store.ErrDenied, "wrong, expired or revoked"},
-		{"403 on reading", answer{get, names.Secret, 403, nil, echo}, store.ErrDenied, "the scope api, and the role Maintainer in the project acme/web.site"},
-		{"404 of the project", answer{get, "/variables", 404, nil, echo}, nil, "the project acme/web.site does not exist, or is hidden"},
-		{"409 on reading", answer{get, names.Secret, 409, nil, echo}, store.ErrConflict, "several variables"},
-		{"429 on reading", answer{get, names.Secret, 429, map[string]string{"Retry-After": "60", "RateLimit-Remaining": "0"}, echo}, store.ErrThrottled, "429"},
-		{"500 on reading", answer{get, names.Secret, 500, nil, echo}, nil, "GitLab answered 500"},
-		{"no JSON", answer{get, names.Secret, 200, nil, "canary"}, nil, "could not be understood"},
-		{"a redirect", answer{get, names.Secret, 301, map[string]string{"Location": "http://127.0.0.1:1/"}, echo}, nil, "renamed or moved"},
-		{"400 on writing", answer{post, "/variables", 400, nil, echo}, nil, "does not take the value"},
-		{"401 on writing", answer{post, "/variables", 401, nil, echo}, store.ErrDenied, "expired"},
-		{"403 on writing", answer{post, "/variables", 403, nil, echo}, store.ErrDenied, "the scope api"},
-		{"404 on writing", answer{post, "/variables", 404, nil, echo}, nil, "does not exist"},
-		{"405 on writing", answer{post, "/variables", 405, nil, echo}, nil, "renamed or moved"},
-		{"409 on writing", answer{post, "/variables", 409, nil, echo}, store.ErrConflict, ""},
-		{"422 on writing", answer{post, "/variables", 422, nil, echo}, nil, "does not take the value"},
-		{"429 on writing", answer{post, "/variables", 429, map[string]string{"Retry-After": "60"}, "Retry later"}, store.ErrThrottled, "429"},
-		{"502 on writing", answer{post, "/variables", 502, nil, "canary"}, store.ErrAmbiguous, "502"},
-		{"a redirect on writing", answer{post, "/variables", 307, map[string]string{"Location": "http://127.0.0.1:1/"}, echo}, nil, "renamed or moved"},
+		{"401 on reading", gitlabtest.Answer{Method: get, Path: names.Secret, Status: 401, Body: echo}, store.ErrDenied, "wrong, expired or revoked"},
+		{"403 on reading", gitlabtest.Answer{Method: get, Path: names.Secret, Status: 403, Body: echo}, store.ErrDenied, "the scope api, and the role Maintainer in the project acme/web.site"},
+		{"404 of the project", gitlabtest.Answer{Method: get, Path: "/variables", Status: 404, Body: echo}, nil, "the project acme/web.site does not exist, or is hidden"},
+		{"409 on reading", gitlabtest.Answer{Method: get, Path: names.Secret, Status: 409, Body: echo}, store.ErrConflict, "several variables"},
+		{"429 on reading", gitlabtest.Answer{Method: get, Path: names.Secret, Status: 429, Header: map[string]string{"Retry-After": "60", "RateLimit-Remaining": "0"}, Body: echo}, store.ErrThrottled, "429"},
+		{"500 on reading", gitlabtest.Answer{Method: get, Path: names.Secret, Status: 500, Body: echo}, nil, "GitLab answered 500"},
+		{"no JSON", gitlabtest.Answer{Method: get, Path: names.Secret, Status: 200, Body: "canary"}, nil, "could not be understood"},
+		{"a redirect", gitlabtest.Answer{Method: get, Path: names.Secret, Status: 301, Header: map[string]string{"Location": "http://127.0.0.1:1/"}, Body: echo}, nil, "renamed or moved"},
+		{"400 on writing", gitlabtest.Answer{Method: post, Path: "/variables", Status: 400, Body: echo}, nil, "does not take the value"},
+		{"401 on writing", gitlabtest.Answer{Method: post, Path: "/variables", Status: 401, Body: echo}, store.ErrDenied, "expired"},
+		{"403 on writing", gitlabtest.Answer{Method: post, Path: "/variables", Status: 403, Body: echo}, store.ErrDenied, "the scope api"},
+		{"404 on writing", gitlabtest.Answer{Method: post, Path: "/variables", Status: 404, Body: echo}, nil, "does not exist"},
+		{"405 on writing", gitlabtest.Answer{Method: post, Path: "/variables", Status: 405, Body: echo}, nil, "renamed or moved"},
+		{"409 on writing", gitlabtest.Answer{Method: post, Path: "/variables", Status: 409, Body: echo}, store.ErrConflict, ""},
+		{"422 on writing", gitlabtest.Answer{Method: post, Path: "/variables", Status: 422, Body: echo}, nil, "does not take the value"},
+		{"429 on writing", gitlabtest.Answer{Method: post, Path: "/variables", Status: 429, Header: map[string]string{"Retry-After": "60"}, Body: "Retry later"}, store.ErrThrottled, "429"},
+		{"502 on writing", gitlabtest.Answer{Method: post, Path: "/variables", Status: 502, Body: "canary"}, store.ErrAmbiguous, "502"},
+		{"a redirect on writing", gitlabtest.Answer{Method: post, Path: "/variables", Status: 307, Header: map[string]string{"Location": "http://127.0.0.1:1/"}, Body: echo}, nil, "renamed or moved"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newServer(t)
-			s.answers = []answer{tt.answer}
+			s := gitlabtest.New(t)
+			s.Answers = []gitlabtest.Answer{tt.answer}
 			wantError(t, put(t, open(t, s, nil), credential), tt.sentinel, tt.want)
-			if len(s.written) > 0 {
-				t.Errorf("%q was written", s.written)
+			if len(s.Written) > 0 {
+				t.Errorf("%q was written", s.Written)
 			}
 		})
 	}
@@ -189,45 +190,45 @@ func wantError(t *testing.T, err, sentinel error, want string) {
 }
 
 func TestARefusalOfTheSecondVariableIsAmbiguous(t *testing.T) {
-	s := newServer(t)
+	s := gitlabtest.New(t)
 	made := open(t, s, nil)
 	if err := put(t, made, older); err != nil {
 		t.Fatal(err)
 	}
-	s.answers = []answer{{http.MethodPut, names.KeyID, 403, nil, ""}}
+	s.Answers = []gitlabtest.Answer{{Method: http.MethodPut, Path: names.KeyID, Status: 403}}
 	wantError(t, put(t, made, credential), store.ErrAmbiguous, "AWS_SECRET_ACCESS_KEY is written, AWS_ACCESS_KEY_ID is not")
 	if err := put(t, made, credential); err != nil {
 		t.Errorf("the same put again: %v", err)
 	}
 	// Refused before anything was written, it is what it says.
-	s.answers = []answer{{http.MethodPut, names.Secret, 403, nil, ""}}
+	s.Answers = []gitlabtest.Answer{{Method: http.MethodPut, Path: names.Secret, Status: 403}}
 	wantError(t, put(t, made, older), store.ErrDenied, "Maintainer")
 }
 
 func TestACheckNamesWhatIsMissing(t *testing.T) {
 	tests := []struct {
 		name     string
-		prepare  func(*server)
+		prepare  func(*gitlabtest.Server)
 		change   func(*gitlab.Options)
 		sentinel error
 		want     string
 	}{
-		{"the scope api", func(s *server) { s.scopes = []string{"read_api", "read_user"} }, nil, store.ErrDenied, "lacks the scope api; it may only read_api, read_user"},
-		{"the role", func(s *server) { s.guest = true }, nil, store.ErrDenied, "the role Maintainer in the project acme/web.site"},
-		{"the role in a group", func(s *server) { s.guest = true }, func(o *gitlab.Options) { o.Project, o.Group = "", "acme" }, store.ErrDenied, "the role Owner in the group acme"},
-		{"the project", func(*server) {}, func(o *gitlab.Options) { o.Project = "acme/gone" }, nil, "the project acme/gone does not exist, or is hidden"},
-		{"a token", func(*server) {}, func(o *gitlab.Options) { o.Token = "wrong" }, store.ErrDenied, "does not accept the token"},
+		{"the scope api", func(s *gitlabtest.Server) { s.Scopes = []string{"read_api", "read_user"} }, nil, store.ErrDenied, "lacks the scope api; it may only read_api, read_user"},
+		{"the role", func(s *gitlabtest.Server) { s.Guest = true }, nil, store.ErrDenied, "the role Maintainer in the project acme/web.site"},
+		{"the role in a group", func(s *gitlabtest.Server) { s.Guest = true }, func(o *gitlab.Options) { o.Project, o.Group = "", "acme" }, store.ErrDenied, "the role Owner in the group acme"},
+		{"the project", func(*gitlabtest.Server) {}, func(o *gitlab.Options) { o.Project = "acme/gone" }, nil, "the project acme/gone does not exist, or is hidden"},
+		{"a token", func(*gitlabtest.Server) {}, func(o *gitlab.Options) { o.Token = "wrong" }, store.ErrDenied, "does not accept the token"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newServer(t)
+			s := gitlabtest.New(t)
 			tt.prepare(s)
 			wantError(t, check(t, open(t, s, tt.change)), tt.sentinel, tt.want)
 		})
 	}
 	for _, scopes := range [][]string{{"read_user", "api"}, nil} {
-		s := newServer(t)
-		s.scopes = scopes
+		s := gitlabtest.New(t)
+		s.Scopes = scopes
 		if err := check(t, open(t, s, nil)); err != nil {
 			t.Errorf("a token of scopes %q: %v", scopes, err)
 		}
@@ -235,7 +236,7 @@ func TestACheckNamesWhatIsMissing(t *testing.T) {
 }
 
 func TestACheckEndsWithItsContext(t *testing.T) {
-	s := newServer(t)
+	s := gitlabtest.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := open(t, s, nil).(store.Checker).Check(ctx); !errors.Is(err, context.Canceled) {
@@ -244,7 +245,7 @@ func TestACheckEndsWithItsContext(t *testing.T) {
 }
 
 func TestAStoreIsNamedByItsHostItsPlaceAndItsVariables(t *testing.T) {
-	s := newServer(t)
+	s := gitlabtest.New(t)
 	const variables = "#AWS_SECRET_ACCESS_KEY,AWS_ACCESS_KEY_ID"
 	for want, change := range map[string]func(*gitlab.Options){
 		"gitlab:gitlab.com/acme/web.site" + variables: func(o *gitlab.Options) { o.URL, o.Project = "", "Acme/Web.site" },
@@ -258,7 +259,7 @@ func TestAStoreIsNamedByItsHostItsPlaceAndItsVariables(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-			if strings.Contains(fmt.Sprintf(verb, made), token) {
+			if strings.Contains(fmt.Sprintf(verb, made), gitlabtest.Token) {
 				t.Errorf("%s shows the token", verb)
 			}
 		}
@@ -266,7 +267,7 @@ func TestAStoreIsNamedByItsHostItsPlaceAndItsVariables(t *testing.T) {
 }
 
 func TestWhatCannotBeAStoreIsRefused(t *testing.T) {
-	s := newServer(t)
+	s := gitlabtest.New(t)
 	for name, change := range map[string]func(*gitlab.Options){
 		"no place":                 func(o *gitlab.Options) { o.Project = "" },
 		"two places":               func(o *gitlab.Options) { o.Group = "acme" },

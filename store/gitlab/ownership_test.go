@@ -7,23 +7,24 @@ import (
 
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/gitlab"
+	"github.com/keyrotator/keyrotator/store/gitlab/gitlabtest"
 )
 
 func TestSomebodyElseAtTheSameTimeIsAConflict(t *testing.T) {
-	s := newServer(t)
-	s.before = func() {
-		s.places[webPlace] = append(s.places[webPlace], &held{Key: names.Secret, Value: new("theirs"), Scope: "*"})
+	s := gitlabtest.New(t)
+	s.Before = func() {
+		s.Places[gitlabtest.WebPlace] = append(s.Places[gitlabtest.WebPlace], &gitlabtest.Held{Key: names.Secret, Value: new("theirs"), Scope: "*"})
 	}
 	made := open(t, s, nil)
 	wantError(t, put(t, made, credential), store.ErrConflict, "somebody made the variable meanwhile")
 	wantError(t, put(t, made, credential), store.ErrForeign, names.Secret)
 
-	s = newServer(t)
+	s = gitlabtest.New(t)
 	made = open(t, s, nil)
 	if err := put(t, made, older); err != nil {
 		t.Fatal(err)
 	}
-	s.before = func() { s.places[webPlace] = nil }
+	s.Before = func() { s.Places[gitlabtest.WebPlace] = nil }
 	wantError(t, put(t, made, credential), store.ErrConflict, "somebody removed AWS_SECRET_ACCESS_KEY")
 }
 
@@ -36,21 +37,21 @@ func TestAKeyThatAPersonPutUnderOurMarkIsForeign(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*gitlab.Options)
-		edit   func(*server)
+		edit   func(*gitlabtest.Server)
 	}{
-		{"another pair", nil, func(s *server) {
-			s.find(webPlace, names.Secret).Value, s.find(webPlace, names.KeyID).Value = new("theirs-secret"), new("AKIATHEIRS")
+		{"another pair", nil, func(s *gitlabtest.Server) {
+			s.Find(gitlabtest.WebPlace, names.Secret).Value, s.Find(gitlabtest.WebPlace, names.KeyID).Value = new("theirs-secret"), new("AKIATHEIRS")
 		}},
-		{"another document", func(o *gitlab.Options) { o.Variables, o.Visibility = single(t, document), gitlab.Visible }, func(s *server) {
-			s.find(webPlace, "AWS").Value = new(`{"AWS_ACCESS_KEY_ID": "AKIATHEIRS", "AWS_SECRET_ACCESS_KEY": "x"}`)
+		{"another document", func(o *gitlab.Options) { o.Variables, o.Visibility = single(t, document), gitlab.Visible }, func(s *gitlabtest.Server) {
+			s.Find(gitlabtest.WebPlace, "AWS").Value = new(`{"AWS_ACCESS_KEY_ID": "AKIATHEIRS", "AWS_SECRET_ACCESS_KEY": "x"}`)
 		}},
-		{"no document", func(o *gitlab.Options) { o.Variables, o.Visibility = single(t, document), gitlab.Visible }, func(s *server) {
-			s.find(webPlace, "AWS").Value = new(`[1]`)
+		{"no document", func(o *gitlab.Options) { o.Variables, o.Visibility = single(t, document), gitlab.Visible }, func(s *gitlabtest.Server) {
+			s.Find(gitlabtest.WebPlace, "AWS").Value = new(`[1]`)
 		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newServer(t)
+			s := gitlabtest.New(t)
 			made := open(t, s, tt.change)
 			if err := put(t, made, older); err != nil {
 				t.Fatal(err)
@@ -80,8 +81,8 @@ func TestMarksThatCannotBeReadAreNobodysToTakeOver(t *testing.T) {
 		"keyrotator:prod/ci-deployer":                                 "not whole",
 		"keyrotator:prod/ci-deployer:A keyrotator:prod/ci-deployer:B": "not whole",
 	} {
-		s := newServer(t)
-		s.places[webPlace] = []*held{{Key: names.KeyID, Value: new("AKIA"), Scope: "*", Description: new(description)}}
+		s := gitlabtest.New(t)
+		s.Places[gitlabtest.WebPlace] = []*gitlabtest.Held{{Key: names.KeyID, Value: new("AKIA"), Scope: "*", Description: new(description)}}
 		for _, adopt := range []bool{false, true} {
 			wantError(t, put(t, open(t, s, func(o *gitlab.Options) { o.Adopt = adopt }), credential), store.ErrForeign, want)
 		}
@@ -89,8 +90,8 @@ func TestMarksThatCannotBeReadAreNobodysToTakeOver(t *testing.T) {
 }
 
 func TestAServerWithoutDescriptionsGoesByWhatIsRecorded(t *testing.T) {
-	s := newServer(t)
-	s.old = true
+	s := gitlabtest.New(t)
+	s.Old = true
 	made := open(t, s, nil)
 	if err := put(t, made, older); err != nil {
 		t.Fatal(err)
@@ -103,7 +104,7 @@ func TestAServerWithoutDescriptionsGoesByWhatIsRecorded(t *testing.T) {
 		}
 	}
 	// Where there are descriptions, the record is no licence.
-	s.old = false
+	s.Old = false
 	wantError(t, second(made.Put(recorded, older)), store.ErrForeign, "exists without our mark")
 }
 
@@ -114,8 +115,8 @@ func TestAValueThatGitLabWouldNotMaskIsExplained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newServer(t)
-	s.places[webPlace] = []*held{{Key: names.Secret, Value: new(""), Scope: "*", Masked: true}}
+	s := gitlabtest.New(t)
+	s.Places[gitlabtest.WebPlace] = []*gitlabtest.Held{{Key: names.Secret, Value: new(""), Scope: "*", Masked: true}}
 	tests := []struct {
 		name   string
 		change func(*gitlab.Options)
@@ -132,8 +133,8 @@ func TestAValueThatGitLabWouldNotMaskIsExplained(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			err := put(t, open(t, s, tt.change), tt.c)
 			wantError(t, err, nil, tt.want)
-			if !errors.Is(err, store.ErrShape) || len(s.written) > 0 {
-				t.Errorf("%v; written %q", err, s.written)
+			if !errors.Is(err, store.ErrShape) || len(s.Written) > 0 {
+				t.Errorf("%v; written %q", err, s.Written)
 			}
 		})
 	}
@@ -143,18 +144,18 @@ func TestAValueThatGitLabWouldNotMaskIsExplained(t *testing.T) {
 }
 
 func TestADescriptionWithoutRoomForTheMarkIsLeftAlone(t *testing.T) {
-	s := newServer(t)
-	s.places[webPlace] = []*held{{Key: names.Secret, Value: new("x"), Scope: "*", Description: new(strings.Repeat("é", 250))}}
+	s := gitlabtest.New(t)
+	s.Places[gitlabtest.WebPlace] = []*gitlabtest.Held{{Key: names.Secret, Value: new("x"), Scope: "*", Description: new(strings.Repeat("é", 250))}}
 	err := put(t, open(t, s, func(o *gitlab.Options) { o.Adopt = true }), credential)
 	wantError(t, err, nil, "shorten it")
-	if !errors.Is(err, store.ErrShape) || len(s.written) > 0 {
-		t.Errorf("%v; written %q", err, s.written)
+	if !errors.Is(err, store.ErrShape) || len(s.Written) > 0 {
+		t.Errorf("%v; written %q", err, s.Written)
 	}
 }
 
 func TestAHiddenVariableIsNotTakenForAnEmptyOne(t *testing.T) {
-	s := newServer(t)
-	s.places[webPlace] = []*held{{Key: names.KeyID, Value: new("AKIATHEIRS"), Scope: "*", Hidden: true}}
+	s := gitlabtest.New(t)
+	s.Places[gitlabtest.WebPlace] = []*gitlabtest.Held{{Key: names.KeyID, Value: new("AKIATHEIRS"), Scope: "*", Hidden: true}}
 	made := open(t, s, nil)
 	_, err := made.(store.Reader).Get(t.Context())
 	wantError(t, err, nil, "AWS_ACCESS_KEY_ID, which is hidden; set visibility: hidden")
@@ -162,8 +163,8 @@ func TestAHiddenVariableIsNotTakenForAnEmptyOne(t *testing.T) {
 }
 
 func TestAdoptingTheVeryPairStillMarksIt(t *testing.T) {
-	s := newServer(t)
-	s.seed(webPlace, "", names.KeyID+"="+credential.KeyID()+"\n"+names.Secret+"="+credential.RevealSecret()+"\n")
+	s := gitlabtest.New(t)
+	s.Seed(gitlabtest.WebPlace, "", names.KeyID+"="+credential.KeyID()+"\n"+names.Secret+"="+credential.RevealSecret()+"\n")
 	if err := put(t, open(t, s, func(o *gitlab.Options) { o.Adopt = true }), credential); err != nil {
 		t.Fatal(err)
 	}

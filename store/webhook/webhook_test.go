@@ -12,6 +12,7 @@ import (
 	"github.com/keyrotator/keyrotator/store"
 	"github.com/keyrotator/keyrotator/store/hook"
 	"github.com/keyrotator/keyrotator/store/storetest"
+	"github.com/keyrotator/keyrotator/store/webhook/webhooktest"
 )
 
 func payloads(t *testing.T) map[string]store.Payload {
@@ -29,10 +30,10 @@ func payloads(t *testing.T) map[string]store.Payload {
 }
 
 // openAt makes a store at a receiver; edit changes its options.
-func openAt(t *testing.T, r *receiver, format string, payload store.Payload, edit func(*Options, *hook.Options)) *Store {
+func openAt(t *testing.T, r *webhooktest.Receiver, format string, payload store.Payload, edit func(*Options, *hook.Options)) *Store {
 	t.Helper()
-	o := Options{URL: r.URL + "/put", CheckURL: r.URL + "/check", SigningKeyID: signingKeyID, Payload: payload, Format: format, Owner: storetest.Owner}
-	h := hook.Options{Key: signingKey, KeyID: signingKeyID, Token: token, Client: r.Client(), Pause: time.Millisecond, URLs: []string{o.URL, o.CheckURL}}
+	o := Options{URL: r.URL + "/put", CheckURL: r.URL + "/check", SigningKeyID: webhooktest.SigningKeyID, Payload: payload, Format: format, Owner: storetest.Owner}
+	h := hook.Options{Key: webhooktest.SigningKey, KeyID: webhooktest.SigningKeyID, Token: webhooktest.Token, Client: r.Client(), Pause: time.Millisecond, URLs: []string{o.URL, o.CheckURL}}
 	if edit != nil {
 		edit(&o, &h)
 	}
@@ -62,32 +63,32 @@ func TestAReceiverConforms(t *testing.T) {
 
 func newPlace(t *testing.T, format string, payload store.Payload, blind bool) storetest.Place {
 	t.Helper()
-	r := newReceiver(t)
-	r.blind = blind
+	r := webhooktest.New(t)
+	r.Blind = blind
 	return storetest.Place{
 		Open: func(t *testing.T, owner string, adopt bool) store.Store {
 			t.Helper()
 			return openAt(t, r, format, payload, func(o *Options, _ *hook.Options) { o.Owner, o.Adopt = owner, adopt })
 		},
 		Seed: func(_ *testing.T, document []byte) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.document, r.owner = document, ""
+			r.Mu.Lock()
+			defer r.Mu.Unlock()
+			r.Document, r.Owner = document, ""
 		},
 		Content: func(*testing.T) []byte {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			return r.document
+			r.Mu.Lock()
+			defer r.Mu.Unlock()
+			return r.Document
 		},
 		Writes: func(*testing.T) int {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			return r.writes
+			r.Mu.Lock()
+			defer r.Mu.Unlock()
+			return r.Writes
 		},
 		LoseAnswer: func(_ *testing.T, n int) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.lose = n
+			r.Mu.Lock()
+			defer r.Mu.Unlock()
+			r.Lose = n
 		},
 	}
 }
@@ -107,8 +108,8 @@ func TestARefusedWriteSaysWhatToDo(t *testing.T) {
 		{http.StatusPreconditionFailed, store.ErrForeign, "adopt: true"},
 		{http.StatusUnprocessableEntity, hook.ErrRefused, "422"},
 	} {
-		r := newReceiver(t)
-		r.status, r.said = x.status, "got "+credential.RevealSecret()[7:20]
+		r := webhooktest.New(t)
+		r.Status, r.Said = x.status, "got "+credential.RevealSecret()[7:20]
 		s := openAt(t, r, "json", payloads(t)["json"], nil)
 		_, err := s.Put(t.Context(), credential)
 		checked := s.Check(t.Context())
@@ -120,8 +121,8 @@ func TestARefusedWriteSaysWhatToDo(t *testing.T) {
 		if strings.Contains(err.Error(), "wJalr") {
 			t.Errorf("%d: the error shows the secret", x.status)
 		}
-		if len(r.ids) != 2 {
-			t.Errorf("%d: %d requests, want one for each", x.status, len(r.ids))
+		if len(r.IDs) != 2 {
+			t.Errorf("%d: %d requests, want one for each", x.status, len(r.IDs))
 		}
 	}
 }
@@ -133,9 +134,9 @@ func TestAReceiverKnowsUsByOurSignatureAndToken(t *testing.T) {
 		"no token":            func(_ *Options, h *hook.Options) { h.Token = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newReceiver(t)
+			r := webhooktest.New(t)
 			s := openAt(t, r, "json", payloads(t)["json"], edit)
-			if _, err := s.Put(t.Context(), credential); !errors.Is(err, store.ErrDenied) || r.document != nil {
+			if _, err := s.Put(t.Context(), credential); !errors.Is(err, store.ErrDenied) || r.Document != nil {
 				t.Errorf("put: %v", err)
 			}
 			if err := s.Check(t.Context()); !errors.Is(err, store.ErrDenied) {
@@ -146,34 +147,34 @@ func TestAReceiverKnowsUsByOurSignatureAndToken(t *testing.T) {
 }
 
 func TestACertificateThatNobodyVouchesForGetsNothing(t *testing.T) {
-	r := newReceiver(t)
+	r := webhooktest.New(t)
 	s := openAt(t, r, "json", payloads(t)["json"], func(_ *Options, h *hook.Options) { h.Client = &http.Client{} })
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if err := s.Check(ctx); err == nil || errors.Is(err, store.ErrAmbiguous) || !strings.Contains(err.Error(), "certificate") || len(r.ids) != 0 {
+	if err := s.Check(ctx); err == nil || errors.Is(err, store.ErrAmbiguous) || !strings.Contains(err.Error(), "certificate") || len(r.IDs) != 0 {
 		t.Errorf("check: %v", err)
 	}
 }
 
 func TestWithoutACheckURLThePlaceIsAskedByOptions(t *testing.T) {
 	for status, fine := range map[int]bool{0: true, 405: true, 501: true, 404: false, 403: false, 503: false} {
-		r := newReceiver(t)
-		r.status = status
+		r := webhooktest.New(t)
+		r.Status = status
 		s := openAt(t, r, "json", payloads(t)["json"], func(o *Options, _ *hook.Options) { o.CheckURL = "" })
-		if err := s.Check(t.Context()); (err == nil) != fine || len(r.methods) != 1 || r.methods[0] != http.MethodOptions {
-			t.Errorf("%d: %v after %q", status, err, r.methods)
+		if err := s.Check(t.Context()); (err == nil) != fine || len(r.Methods) != 1 || r.Methods[0] != http.MethodOptions {
+			t.Errorf("%d: %v after %q", status, err, r.Methods)
 		}
 	}
 }
 
 func TestTheSamePutHasTheSameIDWhoeverRepeatsIt(t *testing.T) {
-	r := newReceiver(t)
+	r := webhooktest.New(t)
 	for _, c := range []store.Credential{credential, credential, store.NewCredential("AKIAOTHER", credential.RevealSecret())} {
 		if _, err := openAt(t, r, "json", payloads(t)["json"], nil).Put(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(r.ids) != 3 || r.ids[0] != r.ids[1] || r.ids[1] == r.ids[2] || strings.Contains(r.ids[0], "canary") {
-		t.Errorf("ids = %q", r.ids)
+	if len(r.IDs) != 3 || r.IDs[0] != r.IDs[1] || r.IDs[1] == r.IDs[2] || strings.Contains(r.IDs[0], "canary") {
+		t.Errorf("ids = %q", r.IDs)
 	}
 }

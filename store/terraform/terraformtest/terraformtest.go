@@ -1,4 +1,6 @@
-package terraform_test
+// Package terraformtest stands in for HCP Terraform, written from its API
+// reference. Only tests import it.
+package terraformtest
 
 import (
 	"encoding/json"
@@ -13,83 +15,87 @@ import (
 	"testing"
 )
 
-// server stands in for HCP Terraform, written from "Workspaces API", "Workspace
+// Server stands in for HCP Terraform, written from "Workspaces API", "Workspace
 // variables API", "Variable sets API", "API overview" (JSON:API, pages, rate
 // limit) and "Variables" (limits) in its documentation.
-type server struct {
+type Server struct {
 	*httptest.Server
 
-	mu sync.Mutex // guards what follows
-	// holders have variables, by "workspaces/ws-1" or "varsets/varset-7".
-	holders map[string][]*held
-	// sets are the names of variable sets, by id.
-	sets     []set
-	readOnly bool // the token may not write
-	// answers are taken, in turn, by the calls that match them.
-	answers []answer
-	lose    int    // how many writes take effect and get no answer
-	before  func() // runs before the next write
+	Mu sync.Mutex // guards what follows
+	// Holders have variables, by "workspaces/ws-1" or "varsets/varset-7".
+	Holders map[string][]*Held
+	// Sets are the names of variable sets, by id.
+	Sets     []Set
+	ReadOnly bool // the token may not write
+	// Answers are taken, in turn, by the calls that match them.
+	Answers []Answer
+	Lose    int    // how many writes take effect and get no answer
+	Before  func() // runs before the next write
 	next    int    // the number of the next variable
-	// written lists keys in order; calls has "METHOD path".
-	written, calls []string
+	// Written lists keys in order; calls has "METHOD path".
+	Written, Calls []string
 }
 
-type set struct{ id, name string }
+// Set is a variable set.
+type Set struct{ ID, Name string }
 
-type held struct {
-	id, Key, Value, Description, Category string
+// Held is a variable with the value that HCP Terraform really keeps.
+type Held struct {
+	ID, Key, Value, Description, Category string
 	HCL, Sensitive                        bool
 }
 
-// answer is what a call gets instead of its own answer.
-type answer struct {
-	method, path string // the path's end
-	status       int
-	header       map[string]string
-	body         string
+// Answer is what a call gets instead of its own answer.
+type Answer struct {
+	Method, Path string // the path's end
+	Status       int
+	Header       map[string]string
+	Body         string
 }
 
+// Token is what it accepts; WebVars and SetsVars are who has variables.
 const (
-	token    = "token.atlasv1.of-nobody"
-	webVars  = "workspaces/ws-1"
-	setsVars = "varsets/varset-120"
+	Token    = "token.atlasv1.of-nobody"
+	WebVars  = "workspaces/ws-1"
+	SetsVars = "varsets/varset-120"
 )
 
-func newServer(t *testing.T) *server {
+// New starts one, which ends with the test.
+func New(t *testing.T) *Server {
 	t.Helper()
-	s := &server{holders: map[string][]*held{webVars: nil, setsVars: nil}}
+	s := &Server{Holders: map[string][]*Held{WebVars: nil, SetsVars: nil}}
 	for i := range 120 { // the one that is looked for is on the second page
-		s.sets = append(s.sets, set{fmt.Sprintf("varset-%d", i), fmt.Sprintf("aws keys %d", i)})
+		s.Sets = append(s.Sets, Set{fmt.Sprintf("varset-%d", i), fmt.Sprintf("aws keys %d", i)})
 	}
-	s.sets = append(s.sets, set{"varset-120", "aws keys"})
+	s.Sets = append(s.Sets, Set{"varset-120", "aws keys"})
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
 }
 
-func (s *server) serve(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	path := strings.TrimPrefix(r.URL.Path, "/api/v2/")
-	s.calls = append(s.calls, r.Method+" "+path)
-	for i, a := range s.answers {
-		if a.method == r.Method && strings.HasSuffix(path, a.path) {
-			s.answers = slices.Delete(s.answers, i, i+1)
-			for k, v := range a.header {
+	s.Calls = append(s.Calls, r.Method+" "+path)
+	for i, a := range s.Answers {
+		if a.Method == r.Method && strings.HasSuffix(path, a.Path) {
+			s.Answers = slices.Delete(s.Answers, i, i+1)
+			for k, v := range a.Header {
 				w.Header().Set(k, v)
 			}
-			w.WriteHeader(a.status)
-			_, _ = io.WriteString(w, a.body)
+			w.WriteHeader(a.Status)
+			_, _ = io.WriteString(w, a.Body)
 			return
 		}
 	}
 	holder, below, isVariable := cutVars(path)
 	switch {
-	case r.Header.Get("Authorization") != "Bearer "+token:
+	case r.Header.Get("Authorization") != "Bearer "+Token:
 		refuse(w, http.StatusUnauthorized, "unauthorized")
 	case path == "organizations/acme/workspaces/web":
 		reply(w, http.StatusOK, map[string]any{"data": map[string]any{"id": "ws-1", "type": "workspaces", "attributes": map[string]any{
-			"name": "web", "permissions": map[string]bool{"can-read-variable": true, "can-update-variable": !s.readOnly},
+			"name": "web", "permissions": map[string]bool{"can-read-variable": true, "can-update-variable": !s.ReadOnly},
 		}}})
 	case path == "organizations/acme/varsets":
 		s.listSets(w, r)
@@ -109,10 +115,10 @@ func cutVars(path string) (holder, below string, ok bool) {
 	return strings.TrimSuffix(path[:at], "/relationships"), strings.TrimPrefix(path[at+len("/vars"):], "/"), true
 }
 
-func (s *server) serveVars(w http.ResponseWriter, r *http.Request, holder, id string) {
-	held, known := s.holders[holder]
+func (s *Server) serveVars(w http.ResponseWriter, r *http.Request, holder, id string) {
+	held, known := s.Holders[holder]
 	switch {
-	case !known || s.readOnly && r.Method != http.MethodGet:
+	case !known || s.ReadOnly && r.Method != http.MethodGet:
 		refuse(w, http.StatusNotFound, "not found, or user unauthorized to perform action")
 	case r.Method == http.MethodGet:
 		s.listVars(w, r, held)
@@ -138,17 +144,17 @@ func page(w http.ResponseWriter, r *http.Request, all []any) {
 	reply(w, http.StatusOK, map[string]any{"data": all[from:to], "meta": map[string]any{"pagination": meta}})
 }
 
-func (s *server) listSets(w http.ResponseWriter, r *http.Request) {
+func (s *Server) listSets(w http.ResponseWriter, r *http.Request) {
 	all := []any{}
-	for _, set := range s.sets {
-		if strings.Contains(set.name, r.URL.Query().Get("q")) {
-			all = append(all, map[string]any{"id": set.id, "type": "varsets", "attributes": map[string]any{"name": set.name}})
+	for _, set := range s.Sets {
+		if strings.Contains(set.Name, r.URL.Query().Get("q")) {
+			all = append(all, map[string]any{"id": set.ID, "type": "varsets", "attributes": map[string]any{"name": set.Name}})
 		}
 	}
 	page(w, r, all)
 }
 
-func (s *server) listVars(w http.ResponseWriter, r *http.Request, held []*held) {
+func (s *Server) listVars(w http.ResponseWriter, r *http.Request, held []*Held) {
 	all := []any{}
 	for _, v := range held {
 		all = append(all, v.tell())
@@ -157,17 +163,17 @@ func (s *server) listVars(w http.ResponseWriter, r *http.Request, held []*held) 
 }
 
 // tell shows a variable, and of a sensitive one no value.
-func (v *held) tell() any {
+func (v *Held) tell() any {
 	attributes := map[string]any{"key": v.Key, "value": v.Value, "description": v.Description, "category": v.Category, "hcl": v.HCL, "sensitive": v.Sensitive}
 	if v.Sensitive {
 		attributes["value"] = nil
 	}
-	return map[string]any{"id": v.id, "type": "vars", "attributes": attributes}
+	return map[string]any{"id": v.ID, "type": "vars", "attributes": attributes}
 }
 
-func (s *server) write(w http.ResponseWriter, r *http.Request, holder, id string) {
-	if before := s.before; before != nil {
-		s.before = nil
+func (s *Server) write(w http.ResponseWriter, r *http.Request, holder, id string) {
+	if before := s.Before; before != nil {
+		s.Before = nil
 		before()
 	}
 	var request struct {
@@ -184,14 +190,14 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, holder, id string
 		return
 	}
 	q := request.Data.Attributes
-	v := &held{Category: "terraform"}
+	v := &Held{Category: "terraform"}
 	if id != "" {
-		at := slices.IndexFunc(s.holders[holder], func(v *held) bool { return v.id == id })
+		at := slices.IndexFunc(s.Holders[holder], func(v *Held) bool { return v.ID == id })
 		if at < 0 {
 			refuse(w, http.StatusNotFound, "not found")
 			return
 		}
-		v = s.holders[holder][at]
+		v = s.Holders[holder][at]
 	}
 	changed := *v
 	apply(&changed.Key, q.Key)
@@ -200,7 +206,7 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, holder, id string
 	apply(&changed.Category, q.Category)
 	apply(&changed.HCL, q.HCL)
 	apply(&changed.Sensitive, q.Sensitive)
-	taken := slices.ContainsFunc(s.holders[holder], func(o *held) bool { return o.id != id && o.Key == changed.Key && o.Category == changed.Category })
+	taken := slices.ContainsFunc(s.Holders[holder], func(o *Held) bool { return o.ID != id && o.Key == changed.Key && o.Category == changed.Category })
 	switch {
 	case taken:
 		refuse(w, http.StatusUnprocessableEntity, "Key has already been taken")
@@ -222,16 +228,16 @@ func apply[T any](to, from *T) {
 	}
 }
 
-func (s *server) done(w http.ResponseWriter, holder string, v *held) {
+func (s *Server) done(w http.ResponseWriter, holder string, v *Held) {
 	status := http.StatusOK
-	if v.id == "" {
+	if v.ID == "" {
 		s.next++
-		v.id, status = fmt.Sprintf("var-%d", s.next), http.StatusCreated
-		s.holders[holder] = append(s.holders[holder], v)
+		v.ID, status = fmt.Sprintf("var-%d", s.next), http.StatusCreated
+		s.Holders[holder] = append(s.Holders[holder], v)
 	}
-	s.written = append(s.written, v.Key)
-	if s.lose > 0 {
-		s.lose--
+	s.Written = append(s.Written, v.Key)
+	if s.Lose > 0 {
+		s.Lose--
 		panic(http.ErrAbortHandler)
 	}
 	reply(w, status, map[string]any{"data": v.tell()})
@@ -248,16 +254,17 @@ func refuse(w http.ResponseWriter, status int, detail string) {
 	reply(w, status, map[string]any{"errors": []any{map[string]string{"status": strconv.Itoa(status), "title": "refused", "detail": detail}}})
 }
 
-// person puts a variable there as a person would.
-func (s *server) person(holder string, v held) *held {
+// Person puts a variable there as a person would.
+func (s *Server) Person(holder string, v Held) *Held {
 	s.next++
-	v.id = fmt.Sprintf("var-%d", s.next)
-	s.holders[holder] = append(s.holders[holder], &v)
+	v.ID = fmt.Sprintf("var-%d", s.next)
+	s.Holders[holder] = append(s.Holders[holder], &v)
 	return &v
 }
 
-func (s *server) find(holder, key, category string) *held {
-	for _, v := range s.holders[holder] {
+// Find returns the variable of a holder, nil for none.
+func (s *Server) Find(holder, key, category string) *Held {
+	for _, v := range s.Holders[holder] {
 		if v.Key == key && v.Category == category {
 			return v
 		}
@@ -265,38 +272,39 @@ func (s *server) find(holder, key, category string) *held {
 	return nil
 }
 
-// seed puts variables there: two as dotenv lines, a single one as it is.
-func (s *server) seed(holder, category, single, document string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// Seed puts variables there: two as dotenv lines, a single one as it is.
+func (s *Server) Seed(holder, category, single, document string) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	if single != "" {
-		s.person(holder, held{Key: single, Value: document, Category: category})
+		s.Person(holder, Held{Key: single, Value: document, Category: category})
 		return
 	}
 	for line := range strings.Lines(document) {
 		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
 		if !ok {
-			name, value = names.Secret, document
+			name, value = "AWS_SECRET_ACCESS_KEY", document
 		}
-		if v := s.find(holder, name, category); v != nil {
+		if v := s.Find(holder, name, category); v != nil {
 			v.Value = value
 			continue
 		}
-		s.person(holder, held{Key: name, Value: value, Category: category})
+		s.Person(holder, Held{Key: name, Value: value, Category: category})
 	}
 }
 
-func (s *server) content(holder, category, single string) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// Content shows what a holder has: the value of a single variable, or lines.
+func (s *Server) Content(holder, category, single string) []byte {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	if single != "" {
-		if v := s.find(holder, single, category); v != nil {
+		if v := s.Find(holder, single, category); v != nil {
 			return []byte(v.Value)
 		}
 		return nil
 	}
 	var lines []string
-	for _, v := range s.holders[holder] {
+	for _, v := range s.Holders[holder] {
 		if v.Category == category {
 			lines = append(lines, v.Key+"="+v.Value+"\n")
 		}

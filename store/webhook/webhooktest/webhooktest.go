@@ -1,4 +1,6 @@
-package webhook
+// Package webhooktest is a receiver of webhooks, written from
+// docs/stores/webhook.md and Standard Webhooks 1.0. Only tests import it.
+package webhooktest
 
 import (
 	"crypto/hmac"
@@ -19,33 +21,35 @@ import (
 	"time"
 )
 
+// What a request has to be signed with and to bring.
 const (
-	signingKey   = "canary-signing/0123456789abcdef0123456789abcdef"
-	signingKeyID = "2026-11"
-	token        = "canary-token"
+	SigningKey   = "canary-signing/0123456789abcdef0123456789abcdef"
+	SigningKeyID = "2026-11"
+	Token        = "canary-token"
 )
 
-// receiver does what docs/stores/webhook.md asks of one: it verifies, refuses
+// Receiver does what docs/stores/webhook.md asks of one: it verifies, refuses
 // what is not the user's, writes, and only then says so.
-type receiver struct {
+type Receiver struct {
 	*httptest.Server
 
-	mu       sync.Mutex
-	document []byte
-	owner    string
+	Mu       sync.Mutex
+	Document []byte
+	Owner    string
 	id       string // of the request that wrote the document
-	writes   int
-	lose     int    // answers to lose
-	status   int    // what to answer instead; zero for none
-	said     string // what to say with it
-	blind    bool   // it keeps no mark, and goes by recorded
-	ids      []string
-	methods  []string
+	Writes   int
+	Lose     int    // answers to lose
+	Status   int    // what to answer instead; zero for none
+	Said     string // what to say with it
+	Blind    bool   // it keeps no mark, and goes by recorded
+	IDs      []string
+	Methods  []string
 }
 
-func newReceiver(t *testing.T) *receiver {
+// New starts one, which ends with the test.
+func New(t *testing.T) *Receiver {
 	t.Helper()
-	r := &receiver{}
+	r := &Receiver{}
 	r.Server = httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
 	r.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that are meant to fail
 	r.StartTLS()
@@ -53,15 +57,15 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
-func (r *receiver) serve(w http.ResponseWriter, req *http.Request) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
+	r.Mu.Lock()
+	defer r.Mu.Unlock()
 	body, _ := io.ReadAll(req.Body)
-	r.ids, r.methods = append(r.ids, req.Header.Get("Webhook-Id")), append(r.methods, req.Method)
+	r.IDs, r.Methods = append(r.IDs, req.Header.Get("Webhook-Id")), append(r.Methods, req.Method)
 	switch {
-	case r.status != 0:
-		http.Error(w, r.said, r.status)
-	case req.Header.Get("Authorization") != "Bearer "+token:
+	case r.Status != 0:
+		http.Error(w, r.Said, r.Status)
+	case req.Header.Get("Authorization") != "Bearer "+Token:
 		http.Error(w, "the token is not ours", http.StatusUnauthorized)
 	case !genuine(req, body):
 		http.Error(w, "the signature is not good", http.StatusForbidden)
@@ -82,27 +86,27 @@ func genuine(req *http.Request, body []byte) bool {
 		signed = req.URL.RawQuery
 	}
 	seconds, err := strconv.ParseInt(h.Get("Webhook-Timestamp"), 10, 64)
-	if err != nil || time.Since(time.Unix(seconds, 0)).Abs() > 5*time.Minute || h.Get("Keyrotator-Signing-Key") != signingKeyID {
+	if err != nil || time.Since(time.Unix(seconds, 0)).Abs() > 5*time.Minute || h.Get("Keyrotator-Signing-Key") != SigningKeyID {
 		return false
 	}
-	mac := hmac.New(sha256.New, []byte(signingKey))
+	mac := hmac.New(sha256.New, []byte(SigningKey))
 	_, _ = fmt.Fprintf(mac, "%s.%d.%s", h.Get("Webhook-Id"), seconds, signed)
 	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	return slices.Contains(strings.Fields(h.Get("Webhook-Signature")), want)
 }
 
-func (r *receiver) foreign(user string, adopt, recorded bool) bool {
+func (r *Receiver) foreign(user string, adopt, recorded bool) bool {
 	switch {
-	case r.document == nil || r.owner == user:
+	case r.Document == nil || r.Owner == user:
 		return false
-	case r.blind:
+	case r.Blind:
 		return !recorded && !adopt
 	default:
-		return r.owner != "" || !adopt
+		return r.Owner != "" || !adopt
 	}
 }
 
-func (r *receiver) check(w http.ResponseWriter, q url.Values) {
+func (r *Receiver) check(w http.ResponseWriter, q url.Values) {
 	if q.Get("event") != "credential.check" {
 		http.Error(w, "what?", http.StatusBadRequest)
 		return
@@ -114,7 +118,7 @@ func (r *receiver) check(w http.ResponseWriter, q url.Values) {
 	w.WriteHeader(http.StatusOK)
 }
 
-func (r *receiver) put(w http.ResponseWriter, req *http.Request, body []byte) {
+func (r *Receiver) put(w http.ResponseWriter, req *http.Request, body []byte) {
 	var e struct {
 		Event, User, Format string
 		KeyID               string `json:"key_id"`
@@ -122,32 +126,32 @@ func (r *receiver) put(w http.ResponseWriter, req *http.Request, body []byte) {
 		Recorded, Adopt     bool
 		Payload             json.RawMessage
 	}
-	if err := json.Unmarshal(body, &e); err != nil || e.Event != "credential.put" || e.KeyID == "" && e.User == "" || e.SigningKeyID != signingKeyID ||
+	if err := json.Unmarshal(body, &e); err != nil || e.Event != "credential.put" || e.KeyID == "" && e.User == "" || e.SigningKeyID != SigningKeyID ||
 		req.Header.Get("Content-Type") != "application/json" {
 		http.Error(w, "what?", http.StatusBadRequest)
 		return
 	}
 	if r.foreign(e.User, e.Adopt, e.Recorded) {
-		http.Error(w, "not yours: "+string(r.document), http.StatusConflict)
+		http.Error(w, "not yours: "+string(r.Document), http.StatusConflict)
 		return
 	}
-	if id := req.Header.Get("Webhook-Id"); id != r.id || r.document == nil {
-		r.id, r.writes = id, r.writes+1
-		r.document = e.Payload
+	if id := req.Header.Get("Webhook-Id"); id != r.id || r.Document == nil {
+		r.id, r.Writes = id, r.Writes+1
+		r.Document = e.Payload
 		if e.Format != "json" {
 			var text string
 			if err := json.Unmarshal(e.Payload, &text); err != nil {
 				http.Error(w, "what?", http.StatusBadRequest)
 				return
 			}
-			r.document = []byte(text)
+			r.Document = []byte(text)
 		}
 	}
-	if !r.blind {
-		r.owner = e.User
+	if !r.Blind {
+		r.Owner = e.User
 	}
-	if r.lose > 0 {
-		r.lose--
+	if r.Lose > 0 {
+		r.Lose--
 		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -1,4 +1,6 @@
-package circleci_test
+// Package circlecitest stands in for CircleCI, written from its API reference,
+// version 2. Only tests import it.
+package circlecitest
 
 import (
 	"encoding/json"
@@ -14,33 +16,36 @@ import (
 	"github.com/keyrotator/keyrotator/store/rest/resttest"
 )
 
+// Token is what it accepts; ContextID is the id of the context "deploy", of the
+// organization gh/acme, whose id is OwnerID.
 const (
-	token     = "canary-circle-token"
-	contextID = "be8bb2e3-c3d6-4098-89f4-572ff976ba9a"
-	ownerID   = "1b7f9c2a-1234-5678-9abc-1234567890ab"
+	Token     = "canary-circle-token"
+	ContextID = "be8bb2e3-c3d6-4098-89f4-572ff976ba9a"
+	OwnerID   = "1b7f9c2a-1234-5678-9abc-1234567890ab"
 )
 
-// standIn answers as CircleCI's API reference, version 2, describes the contexts
+// StandIn answers as CircleCI's API reference, version 2, describes the contexts
 // and the environment variables of contexts and projects (circleci.com/docs/api/v2).
 // Pages hold two items, so that every list has several.
-type standIn struct {
+type StandIn struct {
 	t *testing.T
 	resttest.Faults
 
-	mu       sync.Mutex
+	Mu       sync.Mutex
 	contexts map[string]string            // id by name, of the organization gh/acme
-	values   map[string]map[string]string // by "context/id" and "project/slug"
-	writes   int
-	url      string
-	// stale lets a project keep the variable that it has, as it would if making
+	Values   map[string]map[string]string // by "context/id" and "project/slug"
+	Writes   int
+	URL      string
+	// Stale lets a project keep the variable that it has, as it would if making
 	// one did not replace another.
-	stale bool
+	Stale bool
 }
 
-func newStandIn(t *testing.T) *standIn {
+// New starts one, which ends with the test.
+func New(t *testing.T) *StandIn {
 	t.Helper()
-	s := &standIn{t: t, contexts: map[string]string{"deploy": contextID}, values: map[string]map[string]string{
-		"context/" + contextID: {}, "project/gh/acme/app": {},
+	s := &StandIn{t: t, contexts: map[string]string{"deploy": ContextID}, Values: map[string]map[string]string{
+		"context/" + ContextID: {}, "project/gh/acme/app": {},
 	}}
 	for i := range 5 {
 		s.contexts["other-"+strconv.Itoa(i)] = fmt.Sprintf("00000000-0000-0000-0000-00000000000%d", i)
@@ -58,10 +63,10 @@ func newStandIn(t *testing.T) *standIn {
 		mux.HandleFunc(pattern, handle)
 	}
 	mux.HandleFunc("DELETE /", func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s was deleted", r.URL.Path) })
-	s.url = s.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if r.Header.Get("Circle-Token") != token {
+	s.URL = s.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Mu.Lock()
+		defer s.Mu.Unlock()
+		if r.Header.Get("Circle-Token") != Token {
 			answer(w, http.StatusUnauthorized, map[string]string{"message": "You must log in first."})
 			return
 		}
@@ -103,9 +108,9 @@ func page(w http.ResponseWriter, r *http.Request, keys []string, render func(key
 	answer(w, http.StatusOK, map[string]any{"items": items, "next_page_token": next})
 }
 
-func (s *standIn) listContexts(w http.ResponseWriter, r *http.Request) {
+func (s *StandIn) listContexts(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	if query.Get("owner-slug") != "gh/acme" && query.Get("owner-id") != ownerID {
+	if query.Get("owner-slug") != "gh/acme" && query.Get("owner-id") != OwnerID {
 		notFound(w)
 		return
 	}
@@ -114,16 +119,16 @@ func (s *standIn) listContexts(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (s *standIn) getContext(w http.ResponseWriter, r *http.Request) {
-	if s.values["context/"+r.PathValue("id")] == nil {
+func (s *StandIn) getContext(w http.ResponseWriter, r *http.Request) {
+	if s.Values["context/"+r.PathValue("id")] == nil {
 		notFound(w)
 		return
 	}
 	answer(w, http.StatusOK, map[string]string{"id": r.PathValue("id"), "name": "deploy"})
 }
 
-func (s *standIn) listContext(w http.ResponseWriter, r *http.Request) {
-	values, ok := s.values["context/"+r.PathValue("id")]
+func (s *StandIn) listContext(w http.ResponseWriter, r *http.Request) {
+	values, ok := s.Values["context/"+r.PathValue("id")]
 	if !ok {
 		notFound(w)
 		return
@@ -135,9 +140,9 @@ func (s *standIn) listContext(w http.ResponseWriter, r *http.Request) {
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-func (s *standIn) putContext(w http.ResponseWriter, r *http.Request) {
+func (s *StandIn) putContext(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Value *string }
-	values, name := s.values["context/"+r.PathValue("id")], r.PathValue("name")
+	values, name := s.Values["context/"+r.PathValue("id")], r.PathValue("name")
 	switch {
 	case values == nil:
 		notFound(w)
@@ -147,7 +152,7 @@ func (s *standIn) putContext(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	values[name] = *body.Value
-	s.writes++
+	s.Writes++
 	answer(w, http.StatusOK, map[string]string{"variable": name, "context_id": r.PathValue("id")})
 }
 
@@ -158,8 +163,8 @@ func slug(r *http.Request) string {
 // masked is four times "x" and the last four characters.
 func masked(value string) string { return "xxxx" + value[max(0, len(value)-4):] }
 
-func (s *standIn) listProject(w http.ResponseWriter, r *http.Request) {
-	values, ok := s.values[slug(r)]
+func (s *StandIn) listProject(w http.ResponseWriter, r *http.Request) {
+	values, ok := s.Values[slug(r)]
 	if !ok {
 		notFound(w)
 		return
@@ -169,8 +174,8 @@ func (s *standIn) listProject(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (s *standIn) getProject(w http.ResponseWriter, r *http.Request) {
-	value, ok := s.values[slug(r)][r.PathValue("name")]
+func (s *StandIn) getProject(w http.ResponseWriter, r *http.Request) {
+	value, ok := s.Values[slug(r)][r.PathValue("name")]
 	if !ok {
 		notFound(w)
 		return
@@ -178,9 +183,9 @@ func (s *standIn) getProject(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]string{"name": r.PathValue("name"), "value": masked(value)})
 }
 
-func (s *standIn) postProject(w http.ResponseWriter, r *http.Request) {
+func (s *StandIn) postProject(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Name, Value string }
-	values := s.values[slug(r)]
+	values := s.Values[slug(r)]
 	switch {
 	case values == nil:
 		notFound(w)
@@ -189,9 +194,30 @@ func (s *standIn) postProject(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, map[string]string{"message": "Bad request."})
 		return
 	}
-	if _, exists := values[body.Name]; !exists || !s.stale {
+	if _, exists := values[body.Name]; !exists || !s.Stale {
 		values[body.Name] = body.Value
 	}
-	s.writes++
+	s.Writes++
 	answer(w, http.StatusCreated, map[string]string{"name": body.Name, "value": masked(body.Value)})
+}
+
+// Seed puts variables there as a person would.
+func (s *StandIn) Seed(key string, names []string, document []byte) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	if len(names) == 1 {
+		s.Values[key] = map[string]string{names[0]: string(document)}
+		return
+	}
+	s.Values[key] = resttest.Values(document, names[0])
+}
+
+// Content shows what a place holds: the value of a single variable, or lines.
+func (s *StandIn) Content(key string, names []string) []byte {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	if len(names) == 1 {
+		return []byte(s.Values[key][names[0]])
+	}
+	return resttest.Lines(s.Values[key])
 }

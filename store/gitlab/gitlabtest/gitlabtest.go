@@ -1,4 +1,6 @@
-package gitlab_test
+// Package gitlabtest stands in for GitLab, written from its REST API reference in
+// GitLab Docs. Only tests import it.
+package gitlabtest
 
 import (
 	"encoding/json"
@@ -12,29 +14,29 @@ import (
 	"testing"
 )
 
-// server stands in for GitLab, written from "Project-level CI/CD variables API",
+// Server stands in for GitLab, written from "Project-level CI/CD variables API",
 // "Group-level CI/CD variables API", "Personal access tokens API", "GitLab CI/CD
 // variables" (masking) and "REST API authentication" in GitLab Docs.
-type server struct {
+type Server struct {
 	*httptest.Server
 
-	mu sync.Mutex // guards what follows
-	// places hold variables, by "projects/acme/web" or "groups/acme".
-	places map[string][]*held
-	// scopes are the token's; nil for a kind of token that is not described.
-	scopes []string
-	guest  bool // the token's user is no Maintainer
-	old    bool // a server without descriptions
-	// answers are taken, in turn, by the calls that match them.
-	answers []answer
-	lose    int    // how many writes take effect and get no answer
-	before  func() // runs before the next write
-	// written lists KEYs in order; calls has "METHOD path".
-	written, calls []string
+	Mu sync.Mutex // guards what follows
+	// Places hold variables, by "projects/acme/web" or "groups/acme".
+	Places map[string][]*Held
+	// Scopes are the token's; nil for a kind of token that is not described.
+	Scopes []string
+	Guest  bool // the token's user is no Maintainer
+	Old    bool // a server without descriptions
+	// Answers are taken, in turn, by the calls that match them.
+	Answers []Answer
+	Lose    int    // how many writes take effect and get no answer
+	Before  func() // runs before the next write
+	// Written lists KEYs in order; calls has "METHOD path".
+	Written, Calls []string
 }
 
-// held is a variable as GitLab tells it.
-type held struct {
+// Held is a variable as GitLab tells it.
+type Held struct {
 	Type        string  `json:"variable_type"`
 	Key         string  `json:"key"`
 	Value       *string `json:"value"`
@@ -46,51 +48,57 @@ type held struct {
 	Description *string `json:"description"`
 }
 
-// answer is what a call gets instead of its own answer.
-type answer struct {
-	method, path string // the path's end
-	status       int
-	header       map[string]string
-	body         string
+// Answer is what a call gets instead of its own answer.
+type Answer struct {
+	Method, Path string // the path's end
+	Status       int
+	Header       map[string]string
+	Body         string
 }
 
-const token = "glpat-token-of-nobody"
+// Token is what it accepts.
+const Token = "glpat-token-of-nobody"
 
-const webPlace, groupPlace = "projects/acme/web.site", "groups/acme"
+// The places that it has.
+const (
+	WebPlace   = "projects/acme/web.site"
+	GroupPlace = "groups/acme"
+)
 
-func newServer(t *testing.T) *server {
+// New starts one, which ends with the test.
+func New(t *testing.T) *Server {
 	t.Helper()
-	s := &server{places: map[string][]*held{webPlace: {}, groupPlace: {}}, scopes: []string{"api"}}
+	s := &Server{Places: map[string][]*Held{WebPlace: {}, GroupPlace: {}}, Scopes: []string{"api"}}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
 }
 
-func (s *server) serve(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	path := strings.TrimPrefix(r.URL.Path, "/api/v4/")
-	s.calls = append(s.calls, r.Method+" "+path)
-	for i, a := range s.answers {
-		if a.method == r.Method && strings.HasSuffix(path, a.path) {
-			s.answers = slices.Delete(s.answers, i, i+1)
-			for k, v := range a.header {
+	s.Calls = append(s.Calls, r.Method+" "+path)
+	for i, a := range s.Answers {
+		if a.Method == r.Method && strings.HasSuffix(path, a.Path) {
+			s.Answers = slices.Delete(s.Answers, i, i+1)
+			for k, v := range a.Header {
 				w.Header().Set(k, v)
 			}
-			w.WriteHeader(a.status)
-			_, _ = io.WriteString(w, a.body)
+			w.WriteHeader(a.Status)
+			_, _ = io.WriteString(w, a.Body)
 			return
 		}
 	}
 	place, key, isVariable := strings.Cut(path, "/variables")
 	switch {
-	case r.Header.Get("Private-Token") != token:
+	case r.Header.Get("Private-Token") != Token:
 		reply(w, http.StatusUnauthorized, map[string]string{"message": "401 Unauthorized"})
-	case path == "personal_access_tokens/self" && s.scopes != nil:
-		reply(w, http.StatusOK, map[string]any{"id": 1, "scopes": s.scopes})
-	case !isVariable || s.places[place] == nil:
+	case path == "personal_access_tokens/self" && s.Scopes != nil:
+		reply(w, http.StatusOK, map[string]any{"id": 1, "scopes": s.Scopes})
+	case !isVariable || s.Places[place] == nil:
 		reply(w, http.StatusNotFound, map[string]string{"message": "404 Project Not Found"})
-	case s.guest || r.Method != http.MethodGet && s.scopes != nil && !slices.Contains(s.scopes, "api"):
+	case s.Guest || r.Method != http.MethodGet && s.Scopes != nil && !slices.Contains(s.Scopes, "api"):
 		reply(w, http.StatusForbidden, map[string]string{"message": "403 Forbidden"})
 	case r.Method == http.MethodPost:
 		s.create(w, r, place)
@@ -117,30 +125,30 @@ type request struct {
 	} `json:"filter"`
 }
 
-func (s *server) create(w http.ResponseWriter, r *http.Request, place string) {
+func (s *Server) create(w http.ResponseWriter, r *http.Request, place string) {
 	s.meanwhile()
 	var q request
 	if json.NewDecoder(r.Body).Decode(&q) != nil {
 		reply(w, http.StatusBadRequest, map[string]string{"error": "invalid JSON"})
 		return
 	}
-	v := &held{Key: q.Key, Type: "env_var", Scope: "*"}
+	v := &Held{Key: q.Key, Type: "env_var", Scope: "*"}
 	if q.Hidden != nil && *q.Hidden {
 		v.Hidden, v.Masked = true, true
 	}
-	for _, other := range s.places[place] {
+	for _, other := range s.Places[place] {
 		if q.Scope != nil && other.Key == q.Key && other.Scope == *q.Scope {
 			reply(w, http.StatusBadRequest, map[string]any{"message": map[string]any{"key": []string{"(" + q.Key + ") has already been taken"}}})
 			return
 		}
 	}
 	if s.change(w, v, q) {
-		s.places[place] = append(s.places[place], v)
+		s.Places[place] = append(s.Places[place], v)
 		s.done(w, v, http.StatusCreated)
 	}
 }
 
-func (s *server) serveVariable(w http.ResponseWriter, r *http.Request, place, key string) {
+func (s *Server) serveVariable(w http.ResponseWriter, r *http.Request, place, key string) {
 	var q request
 	if r.Method == http.MethodPut {
 		s.meanwhile()
@@ -151,8 +159,8 @@ func (s *server) serveVariable(w http.ResponseWriter, r *http.Request, place, ke
 	} else {
 		q.Filter.Scope = r.URL.Query().Get("filter[environment_scope]")
 	}
-	var found []*held
-	for _, v := range s.places[place] {
+	var found []*Held
+	for _, v := range s.Places[place] {
 		if v.Key == key && (q.Filter.Scope == "" || v.Scope == q.Filter.Scope) {
 			found = append(found, v)
 		}
@@ -178,7 +186,7 @@ var maskable = regexp.MustCompile(`^\S{8,}$`)
 var expandable = regexp.MustCompile(`^[a-zA-Z0-9_+=/@:.~-]{8,}$`)
 
 // change applies what was sent and keeps the rest, or refuses.
-func (s *server) change(w http.ResponseWriter, v *held, q request) bool {
+func (s *Server) change(w http.ResponseWriter, v *Held, q request) bool {
 	set(&v.Protected, q.Protected)
 	set(&v.Masked, q.Masked)
 	set(&v.Raw, q.Raw)
@@ -187,7 +195,7 @@ func (s *server) change(w http.ResponseWriter, v *held, q request) bool {
 	if q.Value != nil {
 		v.Value = q.Value
 	}
-	if q.Description != nil && !s.old {
+	if q.Description != nil && !s.Old {
 		v.Description = q.Description
 	}
 	allowed := maskable
@@ -207,28 +215,28 @@ func set[T any](to, from *T) {
 	}
 }
 
-func (s *server) meanwhile() {
-	if before := s.before; before != nil {
-		s.before = nil
+func (s *Server) meanwhile() {
+	if before := s.Before; before != nil {
+		s.Before = nil
 		before()
 	}
 }
 
-func (s *server) done(w http.ResponseWriter, v *held, status int) {
-	s.written = append(s.written, v.Key)
-	if s.lose > 0 {
-		s.lose--
+func (s *Server) done(w http.ResponseWriter, v *Held, status int) {
+	s.Written = append(s.Written, v.Key)
+	if s.Lose > 0 {
+		s.Lose--
 		panic(http.ErrAbortHandler)
 	}
 	s.tell(w, v, status)
 }
 
-func (s *server) tell(w http.ResponseWriter, v *held, status int) {
+func (s *Server) tell(w http.ResponseWriter, v *Held, status int) {
 	told := *v
 	if told.Hidden {
 		told.Value = nil
 	}
-	if !s.old {
+	if !s.Old {
 		reply(w, status, told)
 		return
 	}
@@ -242,9 +250,9 @@ func reply(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// find returns a variable of the scope "*", or nil.
-func (s *server) find(place, key string) *held {
-	for _, v := range s.places[place] {
+// Find returns a variable of the scope "*", or nil.
+func (s *Server) Find(place, key string) *Held {
+	for _, v := range s.Places[place] {
 		if v.Key == key && v.Scope == "*" {
 			return v
 		}
@@ -252,39 +260,40 @@ func (s *server) find(place, key string) *held {
 	return nil
 }
 
-// seed puts variables there as a person would: two as dotenv lines, a single one
+// Seed puts variables there as a person would: two as dotenv lines, a single one
 // as it is.
-func (s *server) seed(place, single, document string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) Seed(place, single, document string) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	if single != "" {
-		s.places[place] = append(s.places[place], &held{Key: single, Value: &document, Scope: "*", Type: "env_var"})
+		s.Places[place] = append(s.Places[place], &Held{Key: single, Value: &document, Scope: "*", Type: "env_var"})
 		return
 	}
 	for line := range strings.Lines(document) {
 		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
 		if !ok {
-			name, value = names.Secret, document
+			name, value = "AWS_SECRET_ACCESS_KEY", document
 		}
-		if v := s.find(place, name); v != nil {
+		if v := s.Find(place, name); v != nil {
 			v.Value = &value
 			continue
 		}
-		s.places[place] = append(s.places[place], &held{Key: name, Value: &value, Scope: "*", Type: "env_var"})
+		s.Places[place] = append(s.Places[place], &Held{Key: name, Value: &value, Scope: "*", Type: "env_var"})
 	}
 }
 
-func (s *server) content(place, single string) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// Content shows what a place holds: the value of a single variable, or lines.
+func (s *Server) Content(place, single string) []byte {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	if single != "" {
-		if v := s.find(place, single); v != nil {
+		if v := s.Find(place, single); v != nil {
 			return []byte(*v.Value)
 		}
 		return nil
 	}
 	var lines []string
-	for _, v := range s.places[place] {
+	for _, v := range s.Places[place] {
 		if v.Scope == "*" {
 			lines = append(lines, v.Key+"="+*v.Value+"\n")
 		}

@@ -1,4 +1,6 @@
-package github_test
+// Package githubtest stands in for GitHub Enterprise Server, written from its REST
+// API reference in GitHub Docs. Only tests import it.
+package githubtest
 
 import (
 	"bytes"
@@ -23,34 +25,34 @@ import (
 	"golang.org/x/crypto/nacl/box"
 )
 
-// server stands in for GitHub Enterprise Server, written from "REST API endpoints
+// Server stands in for GitHub Enterprise Server, written from "REST API endpoints
 // for GitHub Actions Secrets", "for GitHub Apps", "Rate limits for the REST API"
 // and "Encrypting secrets for the REST API" in GitHub Docs. It opens every box.
-type server struct {
+type Server struct {
 	*httptest.Server
-	t *testing.T
+	T *testing.T
 
-	mu sync.Mutex // guards what follows
+	Mu sync.Mutex // guards what follows
 	// keys are the pairs of each place; the last one is in force.
 	keys map[string][]pair
-	// secrets are what each place holds, by NAME.
-	secrets map[string]map[string]*secret
+	// Secrets are what each place holds, by NAME.
+	Secrets map[string]map[string]*Secret
 	// repositories are the numbers of those that exist.
 	repositories map[string]int
-	archived     bool
-	// scopes are a classic token's, nil for a fine-grained one.
-	scopes []string
+	Archived     bool
+	// Scopes are a classic token's, nil for a fine-grained one.
+	Scopes []string
 	app    *rsa.PublicKey // whose installation may do what permissions say
-	grants map[string]string
-	access []string // repositories that the installation sees
-	// answers are taken, in turn, by the calls that match them.
-	answers []answer
-	// lose is how many writes take effect and get no answer.
-	lose int
-	// before runs before the next write.
-	before func()
-	// written lists NAMEs in order; calls has "METHOD path".
-	written, calls []string
+	Grants map[string]string
+	Access []string // repositories that the installation sees
+	// Answers are taken, in turn, by the calls that match them.
+	Answers []Answer
+	// Lose is how many writes take effect and get no answer.
+	Lose int
+	// Before runs before the next write.
+	Before func()
+	// Written lists NAMEs in order; calls has "METHOD path".
+	Written, Calls []string
 }
 
 type pair struct {
@@ -58,61 +60,64 @@ type pair struct {
 	public, private *[32]byte
 }
 
-type secret struct {
-	value, visibility string
-	selected          []int
+// Secret is what a place really keeps.
+type Secret struct {
+	Value, Visibility string
+	Selected          []int
 }
 
-// answer is what a call gets instead of its own answer.
-type answer struct {
-	method, path string // the path's end
-	status       int
-	header       map[string]string
-	body         string
+// Answer is what a call gets instead of its own answer.
+type Answer struct {
+	Method, Path string // the path's end
+	Status       int
+	Header       map[string]string
+	Body         string
 }
 
+// Token is what it accepts.
 const (
-	token    = "ghp_token-of-nobody"
+	Token    = "ghp_token-of-nobody"
 	appToken = "ghs_installation-of-nobody"
 )
 
-func newServer(t *testing.T) *server {
+// New starts one, which ends with the test.
+func New(t *testing.T) *Server {
 	t.Helper()
-	s := &server{
-		t: t, keys: map[string][]pair{}, repositories: map[string]int{"acme/web": 7, "acme/api": 8},
-		secrets: map[string]map[string]*secret{"repos/acme/web/actions": {}, "repos/acme/web/environments/prod site": {}, "orgs/acme/actions": {}},
-		grants:  map[string]string{"secrets": "write", "environments": "write", "organization_secrets": "write"}, access: []string{"web"},
+	s := &Server{
+		T: t, keys: map[string][]pair{}, repositories: map[string]int{"acme/web": 7, "acme/api": 8},
+		Secrets: map[string]map[string]*Secret{"repos/acme/web/actions": {}, "repos/acme/web/environments/prod site": {}, "orgs/acme/actions": {}},
+		Grants:  map[string]string{"secrets": "write", "environments": "write", "organization_secrets": "write"}, Access: []string{"web"},
 	}
-	for place := range s.secrets {
-		s.rotate(place)
+	for place := range s.Secrets {
+		s.Rotate(place)
 	}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
 }
 
-// rotate gives a place a new key pair; what is sealed for the old one is refused.
-func (s *server) rotate(place string) {
+// Rotate gives a place a new key pair; what is sealed for the old one is refused.
+func (s *Server) Rotate(place string) {
 	public, private, err := box.GenerateKey(rand.Reader)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	s.keys[place] = append(s.keys[place], pair{strconv.Itoa(568250167242549743 + len(s.keys[place])), public, private})
 }
 
-func (s *server) serve(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	path := strings.TrimPrefix(r.URL.Path, "/api/v3/")
-	s.calls = append(s.calls, r.Method+" "+path)
-	for i, a := range s.answers {
-		if a.method == r.Method && strings.HasSuffix(path, a.path) {
-			s.answers = slices.Delete(s.answers, i, i+1)
-			for k, v := range a.header {
+	s.Calls = append(s.Calls, r.Method+" "+path)
+	for i, a := range s.Answers {
+		if a.Method == r.Method && strings.HasSuffix(path, a.Path) {
+			s.Answers = slices.Delete(s.Answers, i, i+1)
+			for k, v := range a.Header {
 				w.Header().Set(k, v)
 			}
-			w.WriteHeader(a.status)
-			_, _ = io.WriteString(w, a.body)
+			w.WriteHeader(a.Status)
+			_, _ = io.WriteString(w, a.Body)
 			return
 		}
 	}
@@ -121,32 +126,32 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 		s.serveApp(w, r, path, bearer)
 		return
 	}
-	if bearer != token && (s.app == nil || bearer != appToken) {
+	if bearer != Token && (s.app == nil || bearer != appToken) {
 		refuse(w, http.StatusUnauthorized, "Bad credentials")
 		return
 	}
 	w.Header().Set("X-Ratelimit-Limit", "5000")
 	w.Header().Set("X-Ratelimit-Remaining", "4999")
 	w.Header().Set("X-Ratelimit-Reset", strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10))
-	if s.scopes != nil {
-		w.Header().Set("X-OAuth-Scopes", strings.Join(s.scopes, ", "))
+	if s.Scopes != nil {
+		w.Header().Set("X-OAuth-Scopes", strings.Join(s.Scopes, ", "))
 	}
 	if name, ok := strings.CutPrefix(path, "repos/"); ok && s.repositories[name] != 0 {
-		reply(w, http.StatusOK, map[string]any{"id": s.repositories[name], "archived": s.archived})
+		reply(w, http.StatusOK, map[string]any{"id": s.repositories[name], "archived": s.Archived})
 		return
 	}
 	place, rest, ok := strings.Cut(path, "/secrets/")
-	if !ok || s.secrets[place] == nil {
+	if !ok || s.Secrets[place] == nil {
 		refuse(w, http.StatusNotFound, "Not Found")
 		return
 	}
 	s.serveSecret(w, r, place, rest)
 }
 
-func (s *server) serveSecret(w http.ResponseWriter, r *http.Request, place, rest string) {
+func (s *Server) serveSecret(w http.ResponseWriter, r *http.Request, place, rest string) {
 	name, list := strings.CutSuffix(rest, "/repositories")
 	name = strings.ToUpper(name)
-	held := s.secrets[place][name]
+	held := s.Secrets[place][name]
 	switch {
 	case rest == "public-key":
 		last := s.keys[place][len(s.keys[place])-1]
@@ -158,13 +163,13 @@ func (s *server) serveSecret(w http.ResponseWriter, r *http.Request, place, rest
 	case list:
 		s.listSelected(w, r, held)
 	default:
-		reply(w, http.StatusOK, map[string]any{"name": name, "visibility": held.visibility})
+		reply(w, http.StatusOK, map[string]any{"name": name, "visibility": held.Visibility})
 	}
 }
 
-func (s *server) put(w http.ResponseWriter, r *http.Request, place, name string) {
-	if before := s.before; before != nil {
-		s.before = nil
+func (s *Server) put(w http.ResponseWriter, r *http.Request, place, name string) {
+	if before := s.Before; before != nil {
+		s.Before = nil
 		before()
 	}
 	var request struct {
@@ -179,7 +184,7 @@ func (s *server) put(w http.ResponseWriter, r *http.Request, place, name string)
 		return
 	}
 	if bytes.Contains(body, []byte("canary")) {
-		s.t.Error("a value was sent in the clear")
+		s.T.Error("a value was sent in the clear")
 	}
 	last := s.keys[place][len(s.keys[place])-1]
 	sealed, err := base64.StdEncoding.DecodeString(request.EncryptedValue)
@@ -191,39 +196,39 @@ func (s *server) put(w http.ResponseWriter, r *http.Request, place, name string)
 		return
 	}
 	status := http.StatusNoContent
-	if s.secrets[place][name] == nil {
+	if s.Secrets[place][name] == nil {
 		status = http.StatusCreated
 	}
 	// A list that is left out is an empty one.
-	s.secrets[place][name] = &secret{string(value), request.Visibility, request.Selected}
-	s.written = append(s.written, name)
-	if s.lose > 0 {
-		s.lose--
+	s.Secrets[place][name] = &Secret{string(value), request.Visibility, request.Selected}
+	s.Written = append(s.Written, name)
+	if s.Lose > 0 {
+		s.Lose--
 		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(status)
 }
 
-func (s *server) listSelected(w http.ResponseWriter, r *http.Request, held *secret) {
+func (s *Server) listSelected(w http.ResponseWriter, r *http.Request, held *Secret) {
 	size, _ := strconv.Atoi(r.URL.Query().Get("per_page"))
 	page, _ := strconv.Atoi(r.URL.Query().Get("page"))
 	if size < 1 || size > 100 {
 		size = 30
 	}
 	page = max(page, 1)
-	from, to := min((page-1)*size, len(held.selected)), min(page*size, len(held.selected))
-	if to < len(held.selected) {
+	from, to := min((page-1)*size, len(held.Selected)), min(page*size, len(held.Selected))
+	if to < len(held.Selected) {
 		w.Header().Set("Link", fmt.Sprintf(`<%s%s?per_page=%d&page=%d>; rel="next"`, s.URL, r.URL.Path, size, page+1))
 	}
 	repositories := []map[string]int{}
-	for _, id := range held.selected[from:to] {
+	for _, id := range held.Selected[from:to] {
 		repositories = append(repositories, map[string]int{"id": id})
 	}
-	reply(w, http.StatusOK, map[string]any{"total_count": len(held.selected), "repositories": repositories})
+	reply(w, http.StatusOK, map[string]any{"total_count": len(held.Selected), "repositories": repositories})
 }
 
 // serveApp answers what an App asks as itself.
-func (s *server) serveApp(w http.ResponseWriter, r *http.Request, path, bearer string) {
+func (s *Server) serveApp(w http.ResponseWriter, r *http.Request, path, bearer string) {
 	claims := jwt.RegisteredClaims{}
 	_, err := jwt.ParseWithClaims(bearer, &claims, func(*jwt.Token) (any, error) { return s.app, nil },
 		jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer("Iv1.app"), jwt.WithExpirationRequired(), jwt.WithIssuedAt())
@@ -243,12 +248,12 @@ func (s *server) serveApp(w http.ResponseWriter, r *http.Request, path, bearer s
 			return
 		}
 		for _, name := range limits.Repositories {
-			if !slices.Contains(s.access, name) {
+			if !slices.Contains(s.Access, name) {
 				refuse(w, http.StatusUnprocessableEntity, "not accessible to the parent installation")
 				return
 			}
 		}
-		reply(w, http.StatusCreated, map[string]any{"token": appToken, "expires_at": time.Now().Add(time.Hour), "permissions": s.grants})
+		reply(w, http.StatusCreated, map[string]any{"token": appToken, "expires_at": time.Now().Add(time.Hour), "permissions": s.Grants})
 	default:
 		refuse(w, http.StatusNotFound, "Not Found")
 	}
@@ -264,8 +269,8 @@ func refuse(w http.ResponseWriter, status int, message string) {
 	reply(w, status, map[string]string{"message": message})
 }
 
-// newAppKey makes an App's key pair and has the server know it.
-func (s *server) newAppKey(t *testing.T) string {
+// NewAppKey makes an App's key pair and has the server know it.
+func (s *Server) NewAppKey(t *testing.T) string {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -273,4 +278,39 @@ func (s *server) newAppKey(t *testing.T) string {
 	}
 	s.app = &key.PublicKey
 	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+}
+
+// Seed puts secrets there as a person would.
+func (s *Server) Seed(place, single, document string) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	if single != "" {
+		s.Secrets[place][single] = &Secret{Value: document, Visibility: "all"}
+		return
+	}
+	for line := range strings.Lines(document) {
+		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		if !ok {
+			name, value = "AWS_SECRET_ACCESS_KEY", document
+		}
+		s.Secrets[place][name] = &Secret{Value: value, Visibility: "all"}
+	}
+}
+
+// Content shows what a place holds: the value of a single secret, or lines.
+func (s *Server) Content(place, single string) []byte {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	if single != "" {
+		if held := s.Secrets[place][single]; held != nil {
+			return []byte(held.Value)
+		}
+		return nil
+	}
+	var lines []string
+	for name, held := range s.Secrets[place] {
+		lines = append(lines, name+"="+held.Value+"\n")
+	}
+	slices.Sort(lines)
+	return []byte(strings.Join(lines, ""))
 }
