@@ -55,7 +55,7 @@ adopted, and permitted. Nothing is changed, and so permissions to create, cut an
 write cannot all be proven here.
 
 Exit codes: 0 nothing was found, 2 the configuration has errors (all are shown),
-3 there are findings, 4 something could not be looked at, 5 AWS denied something.`,
+3 there are findings, 4 something could not be looked at, 5 AWS or a store denied something.`,
 		Example: `  keyrotator check --offline --config keyrotator.yaml
   keyrotator check -o json`,
 		Args: cobra.NoArgs,

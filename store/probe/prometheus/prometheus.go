@@ -132,6 +132,8 @@ func (p *Probe) judge(status int, body []byte) error {
 	switch {
 	case a.Status == "error":
 		return fmt.Errorf("it refuses the query: %s: %s", store.Screen([]byte(a.ErrorType), p.token()), store.Screen([]byte(a.Error), p.token()))
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return fmt.Errorf("%w: it answers %d; give the token read access", store.ErrDenied, status)
 	case status != http.StatusOK:
 		return fmt.Errorf("it answers %d", status)
 	case a.Status == "success" && a.Data.ResultType != "" && a.Data.ResultType != "vector":
