@@ -23,11 +23,19 @@ func TestMain(m *testing.M) {
 	testscript.Main(withServers{m}, map[string]func(){"keyrotator": main, "keyrotator-killed": killedMain})
 }
 
-// withServers runs the tests, and then stops the database server that one of
-// them may have started.
+// withServers runs the tests, and then stops the servers that some of them may
+// have started: of a database, Vault and Kubernetes.
 type withServers struct{ m *testing.M }
 
-func (w withServers) Run() int { return servers().Main(w.m) }
+func (w withServers) Run() int { return servers().Main(withVault(w)) }
+
+type withVault withServers
+
+func (w withVault) Run() int { return vaults().Main(withCluster(w)) }
+
+type withCluster withServers
+
+func (w withCluster) Run() int { return clusters().Main(w.m) }
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
