@@ -80,10 +80,7 @@ func tryRender(t *testing.T, template string, values ...string) ([]byte, error) 
 	if err != nil {
 		t.Fatalf("helm is missing: run internal/tools/install.sh helm: %v", err)
 	}
-	args := []string{"template", "keyrotator", chart, "--namespace", "keyrotator", "--kube-version", "1.36.0", "--show-only", template}
-	if minimal := chart + "/ci/minimal-values.yaml"; exists(minimal) {
-		args = append(args, "--values", minimal)
-	}
+	args := []string{"template", "keyrotator", chart, "--namespace", "keyrotator", "--values", chart + "/ci/minimal-values.yaml", "--show-only", template}
 	for _, value := range values {
 		option := "--set"
 		if !strings.Contains(value, "=") {
@@ -99,11 +96,6 @@ func tryRender(t *testing.T, template string, values ...string) ([]byte, error) 
 		return stderr.Bytes(), err
 	}
 	return out, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // renderRules are the rules as the chart renders them.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // prometheus is a real one that scrapes one daemon, once a second.
@@ -81,33 +82,33 @@ func (p *prometheus) get(t *testing.T, path string, query url.Values, data any) 
 	return json.Unmarshal(answer.Data, data)
 }
 
-// query returns how many series with a number the query has now.
-func (p *prometheus) query(t *testing.T, query string) (int, error) {
+// query asks what can only be asked, and may have no answer.
+func (p *prometheus) query(t *testing.T, query string) error {
+	t.Helper()
+	return p.get(t, "query", url.Values{"query": {query}}, &struct{}{})
+}
+
+// since returns how many numbers a query has had, a second apart, since begun.
+func (p *prometheus) since(t *testing.T, begun time.Time, query string) (int, error) {
 	t.Helper()
 	var data struct {
-		ResultType string
-		Result     json.RawMessage
-	}
-	if err := p.get(t, "query", url.Values{"query": {query}}, &data); err != nil {
-		return 0, err
-	}
-	if data.ResultType != "vector" {
-		return 0, fmt.Errorf("the result is a %s", data.ResultType)
-	}
-	var samples []struct {
-		Value [2]any
-	}
-	if err := json.Unmarshal(data.Result, &samples); err != nil {
-		return 0, err
-	}
-	numbers := 0
-	for _, s := range samples {
-		text, _ := s.Value[1].(string)
-		if v, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(v) {
-			numbers++
+		Result []struct {
+			Values [][2]any
 		}
 	}
-	return numbers, nil
+	err := p.get(t, "query_range", url.Values{
+		"query": {query}, "step": {"1"}, "start": {begun.UTC().Format(time.RFC3339)}, "end": {time.Now().UTC().Format(time.RFC3339)},
+	}, &data)
+	numbers := 0
+	for _, series := range data.Result {
+		for _, value := range series.Values {
+			text, _ := value[1].(string)
+			if v, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(v) {
+				numbers++
+			}
+		}
+	}
+	return numbers, err
 }
 
 // liveRule is a rule as Prometheus reports it.
