@@ -48,11 +48,6 @@ alerts-test: ## the chart's alert rules, runbook and dashboard, with promtool an
 	@internal/tools/grafana/install.sh >/dev/null
 	$(GO) test -count=1 -timeout 10m $(TESTFLAGS) ./internal/tools/alerts
 
-.PHONY: alerts-file
-alerts-file: ## rewrite docs/alerts.yaml, the alert rules without the chart
-	@internal/tools/install.sh helm >/dev/null
-	$(GO) test -count=1 -run '^TestThePlainFile' ./internal/tools/alerts -update
-
 # Faults in one history of the crash search, without and with somebody from outside.
 FAULTS       ?= 4
 MOVED_FAULTS ?= 2

@@ -7,3 +7,5 @@
 //
 // The tests need the tools of internal/tools/helm and Debian's package prometheus.
 package alerts
+
+//go:generate go test -run ^TestThePlainFileOfRulesIsFresh$ . -update

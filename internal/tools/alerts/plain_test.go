@@ -11,7 +11,7 @@ var update = flag.Bool("update", false, "rewrite docs/alerts.yaml")
 
 const plainHead = `# The alert rules of charts/keyrotator with their default values, for a Prometheus without its operator:
 # list this file under rule_files, and scrape keyrotator as the job keyrotator. The runbook is docs/runbook.md.
-# Made from the chart by make alerts-file; change alerts/ and values.yaml there. Needs Prometheus 2.42.
+# Made from the chart by make generate; change alerts/ and values.yaml there. Needs Prometheus 2.42.
 `
 
 // plain is the content of docs/alerts.yaml: the spec of the PrometheusRule.
@@ -43,7 +43,7 @@ func TestThePlainFileOfRulesIsFresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Error("docs/alerts.yaml is stale: run make alerts-file")
+		t.Error("docs/alerts.yaml is stale: run make generate")
 	}
 }
 
