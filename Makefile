@@ -94,6 +94,13 @@ chart-test: ## the chart: lint, suites, schemas, its README, and the program on 
 	@internal/tools/install.sh helm >/dev/null
 	$(GO) test -count=1 ./charts/...
 
+.PHONY: k8s-test
+k8s-test: ## the chart and the program in a real control plane, with Prometheus and Alertmanager; needs root
+	@internal/tools/packages.sh test
+	@internal/tools/install.sh kubernetes >/dev/null
+	@internal/tools/install.sh helm >/dev/null
+	$(GO) run ./internal/tools/k8s
+
 .PHONY: cover
 cover: ## test coverage by function, and coverage.html
 	$(GO) test -timeout 20m -coverprofile=coverage.out -coverpkg=./... $(TESTFLAGS) $(PKG)

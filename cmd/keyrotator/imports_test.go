@@ -71,6 +71,7 @@ var directions = []direction{
 	{"internal/tools/vaultserver", nil, nil, "a real Vault for tests, built of a module of its own"},
 	{"internal/tools/cluster", nil, nil, "a real Kubernetes API server for tests, with Kubernetes' own programs"},
 	{"internal/tools/alerts", []string{"rotator/telemetry"}, []string{"github.com/goccy/go-yaml"}, "it looks at the chart and at the program from outside"},
+	{"internal/tools/k8s/...", []string{"rotator/awsemu", "internal/tools/..."}, []string{"github.com/goccy/go-yaml"}, "it looks at the chart and at the program from outside"},
 	{"internal/tools/simulate", []string{"rotator/simulate"}, nil, "the command line of the simulator"},
 	{"internal/tools/chaos/...", []string{"rotator", "rotator/awsemu", "rotator/journal", "rotator/seal", "internal/tools/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}, "it drives the program from outside: the journal and the emulator are what it looks at"},
 	{"cmd/...", []string{"…"}, []string{"…"}, "wiring may know everything"},

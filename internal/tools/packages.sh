@@ -28,6 +28,7 @@ test)
     need postgresql sh -c 'test -x /usr/lib/postgresql/*/bin/initdb'
     need libfaketime sh -c 'test -e /usr/lib/*/faketime/libfaketime.so.1' # moves PostgreSQL's clock
     need prometheus test -x /usr/bin/promtool
+    need prometheus-alertmanager test -x /usr/bin/prometheus-alertmanager
     need 'nodejs npm' command -v npm # holds the dashboard against Grafana's types
     need 'gcc libc6-dev' command -v gcc # the race detector links with it
     ;;
@@ -71,10 +72,11 @@ echo "installing ${packages[*]}"
 apt-get -qq -o DPkg::Lock::Timeout=300 update
 apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install --yes --no-install-recommends "${packages[@]}" >/dev/null
 
-# With systemd the package also asks for the server at every boot.
-if [[ " ${packages[*]} " == *" prometheus "* ]] && command -v systemctl >/dev/null; then
-    systemctl disable --quiet prometheus.service 2>/dev/null || true
-fi
-if [[ " ${packages[*]} " == *" postgresql "* ]] && command -v systemctl >/dev/null; then
-    systemctl disable --quiet postgresql.service 2>/dev/null || true
+# With systemd a package also asks for its server at every boot.
+if command -v systemctl >/dev/null; then
+    for server in prometheus prometheus-alertmanager postgresql; do
+        if [[ " ${packages[*]} " == *" $server "* ]]; then
+            systemctl disable --quiet "$server.service" 2>/dev/null || true
+        fi
+    done
 fi

@@ -134,6 +134,7 @@ func (c *Cluster) startPods(ctx context.Context) error {
 		return err
 	}
 	if err := c.start("kube-controller-manager", "--kubeconfig="+kubeconfig, "--leader-elect=false",
+		"--node-monitor-grace-period=1h", // a busy machine is no dead node
 		"--bind-address=127.0.0.1", "--secure-port=0", "--service-account-private-key-file="+filepath.Join(c.dir, "accounts.key")); err != nil {
 		return err
 	}

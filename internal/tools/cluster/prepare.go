@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // auditPolicy records every request that is done, by whom and how it ended,
@@ -67,3 +68,17 @@ func (c *Cluster) Kubeconfig(name, server string, certificate *x509.Certificate,
 	path := filepath.Join(c.dir, name+".kubeconfig")
 	return path, os.WriteFile(path, content, 0o600)
 }
+
+// AdminKubeconfig writes a kubeconfig for an administrator.
+func (c *Cluster) AdminKubeconfig() (string, error) {
+	return c.Kubeconfig("administrator", c.URL(), nil, c.token)
+}
+
+// Programs is the folder of the cluster's programs, kubectl among them.
+func (c *Cluster) Programs() string { return c.bin }
+
+// Port is where the API server listens on loopback.
+func (c *Cluster) Port() string { return strconv.Itoa(c.port) }
+
+// CA is what the API server is known by.
+func (c *Cluster) CA() ([]byte, error) { return os.ReadFile(c.certificate()) }

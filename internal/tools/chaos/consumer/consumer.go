@@ -83,6 +83,11 @@ type Place struct {
 	Read func() (aws.Credentials, error)
 }
 
+// Keys are a credential that somebody read elsewhere.
+func Keys(id, secret string) aws.Credentials {
+	return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}
+}
+
 // Secret is a secret of an embedded AWS, read with a role of its own, which no
 // fault concerns.
 func Secret(emu *awsemu.Server, account, name string) Place {
