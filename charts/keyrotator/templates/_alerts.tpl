@@ -1,12 +1,12 @@
 {{/*
 What finds the series of this release. A ServiceMonitor names the job after its
-Service, a PodMonitor after namespace and itself; both have the name of the release's objects.
+Service, a PodMonitor after its namespace and itself; both have the name of the release's objects.
 */}}
 {{- define "keyrotator.alerts.selector" -}}
 {{- if .Values.alerts.selector -}}
 {{- .Values.alerts.selector -}}
 {{- else -}}
-{{- printf "namespace=%q, job=~%q" .Release.Namespace (printf "(%s/)?%s" .Release.Namespace (include "keyrotator.fullname" .)) -}}
+{{- printf "namespace=%q, job=~%q" .Release.Namespace (printf "(.+/)?%s" (include "keyrotator.fullname" .)) -}}
 {{- end -}}
 {{- end -}}
 

@@ -1,7 +1,9 @@
 package alerts_test
 
 import (
+	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -89,6 +91,41 @@ func TestValuesThatWouldMakeNoRulesAreRefused(t *testing.T) {
 			}
 			if !strings.Contains(string(out), tt.want) {
 				t.Errorf("the refusal does not name %s:\n%s", tt.want, out)
+			}
+		})
+	}
+}
+
+// What the chart's own monitors make of the release's series must be what the rules ask for.
+func TestTheRulesAskForTheJobThatTheMonitorsOfTheChartMake(t *testing.T) {
+	asked := regexp.MustCompile(`up\{namespace="([^"]*)", job=~"([^"]*)"\}`)
+	for name, values := range map[string][]string{
+		"a release":                         nil,
+		"a release of another name":         {"fullnameOverride=rotator"},
+		"a monitor with the other monitors": {"podMonitor.namespace=monitoring", "serviceMonitor.namespace=monitoring"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := asked.FindStringSubmatch(renderRules(t, values...).rule(t, "KeyrotatorDown").Expr)
+			if len(m) < 3 || m[1] != "keyrotator" {
+				t.Fatalf("the rules ask for %q", m)
+			}
+			job := regexp.MustCompile(fmt.Sprintf("^(?:%s)$", m[2]))
+			var service, monitor struct {
+				Metadata struct{ Name, Namespace string }
+			}
+			if err := yaml.Unmarshal(render(t, "templates/service.yaml", values...), &service); err != nil {
+				t.Fatal(err)
+			}
+			if err := yaml.Unmarshal(render(t, "templates/podmonitor.yaml", append([]string{"podMonitor.enabled=true"}, values...)...), &monitor); err != nil {
+				t.Fatal(err)
+			}
+			for _, made := range []string{service.Metadata.Name, monitor.Metadata.Namespace + "/" + monitor.Metadata.Name} {
+				if !job.MatchString(made) {
+					t.Errorf("they ask for the job %s, and not for %s", m[2], made)
+				}
+			}
+			if job.MatchString("another-" + service.Metadata.Name) {
+				t.Errorf("%s is the job of another release, too", m[2])
 			}
 		})
 	}
