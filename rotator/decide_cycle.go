@@ -84,6 +84,14 @@ func decideCreating(now time.Time, s State) Decision {
 	}
 }
 
+// longestCreate is how long after AWS's date in the intent a create may still
+// succeed. Its call ends within the lease, and AWS takes a signature for minutes
+// only (IAM user guide, elements of a request signature: five in most cases); the
+// rest is for clocks that differ. A key that is younger than that is a person's,
+// though the journal knows no answer of the create: it may be an older one that
+// was put back.
+const longestCreate = 20 * time.Minute
+
 // decideOrphan recognises the key of a create whose answer was lost. Nobody can
 // hold it, because its secret was never written down; but a person may have
 // made a key in the same minute, so anything short of certain asks a person.
@@ -94,7 +102,8 @@ func decideOrphan(s State, extra Key) Decision {
 	}
 	_, hasRecord := record(c.Consumers)
 	old, listed := find(s.Live.Keys, c.Retire)
-	certain := hasRecord && listed && old.Status == Active && len(s.Live.Keys) == 2 && !extra.Created.Before(c.Intended)
+	certain := hasRecord && listed && old.Status == Active && len(s.Live.Keys) == 2 &&
+		!extra.Created.Before(c.Intended) && extra.Created.Sub(c.Intended) <= longestCreate
 	if _, foreign := foreignStore(s, c.Consumers, c.Retire); foreign || !certain || staged(s, c.Consumers, extra.ID) {
 		return halt(ReasonUncertainOrphan, evidence(s.Live.Keys))
 	}

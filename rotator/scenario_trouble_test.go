@@ -290,6 +290,22 @@ func TestAnOrphanThatIsUsedHalts(t *testing.T) {
 	s.never(rotator.VerbDeactivate)
 }
 
+func TestAKeyTooYoungForTheLostCreateIsAPersonsAndHalts(t *testing.T) {
+	for made, ours := range map[time.Duration]bool{19 * time.Minute: true, 21 * time.Minute: false} {
+		s := stage(t, "both")
+		s.faultAt("!create", rotatortest.CrashBefore)
+		intended := s.w.Progress().Cycle.Intended
+		s.w.AdvanceTo(intended.Add(made))
+		s.w.PersonCreates()
+		if ours { // nobody could tell
+			s.until("the orphan is recognised", func() bool { return len(s.entries(rotator.KindNoted, rotator.VerbRecognise)) == 1 })
+			continue
+		}
+		s.untilHalted(rotator.ReasonUncertainOrphan)
+		s.never(rotator.VerbDeactivate)
+	}
+}
+
 func TestAnOrphanOfAUserWithoutAStoreOfRecordHalts(t *testing.T) {
 	s := stage(t, "blind")
 	s.faultAt("!create", rotatortest.Lose)

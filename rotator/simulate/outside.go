@@ -111,9 +111,10 @@ func (h *history) drift(ctx context.Context) {
 // putBack has a person put into a store what it held before. Whoever does it
 // twice has put the right key back.
 func (w *world) putBack(p *place) {
+	unheard := w.forgotten(p.since) // an older journal may not know of what was there
 	p.prior, p.held, p.since, p.confirmed = p.held, p.prior, w.now, ""
 	p.drifted = !p.drifted
-	p.mended = !p.drifted
+	p.mended = !p.drifted || unheard
 	w.settle()
 }
 
