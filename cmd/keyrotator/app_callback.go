@@ -38,12 +38,11 @@ type callback struct {
 // callbacks takes what consumers say under one configuration.
 type callbacks struct {
 	cfg    *config.Config
-	fleet  *rotator.Fleet
 	verify func(body []byte, headers http.Header) error
 }
 
 // newCallbacks prepares callbacks; nil for a configuration without a key.
-func newCallbacks(cfg *config.Config, fleet *rotator.Fleet) (*callbacks, error) {
+func newCallbacks(cfg *config.Config) (*callbacks, error) {
 	key := cfg.Callbacks.Key.RevealSecretText()
 	if key == "" {
 		return nil, nil //nolint:nilnil // nobody may call: the handler says so
@@ -55,7 +54,7 @@ func newCallbacks(cfg *config.Config, fleet *rotator.Fleet) (*callbacks, error) 
 	if err != nil { // it may show the key
 		return nil, errors.New("prepare callbacks: what follows whsec_ in callbacks.key is not base64")
 	}
-	return &callbacks{cfg, fleet, hook.Verify}, nil
+	return &callbacks{cfg, hook.Verify}, nil
 }
 
 // request reads a callback, or says with which status it is refused.
@@ -83,7 +82,7 @@ func (c *callbacks) request(r *http.Request) (rotator.Request, int, error) {
 	case rotator.RequestAlarm:
 		q.Verb = rotator.RequestAlarm
 	case rotator.RequestAck:
-		name, known := consumerNamed(c.cfg, c.fleet, user, said.Consumer)
+		name, known := consumerNamed(c.cfg, user, said.Consumer)
 		if name == "" {
 			return rotator.Request{}, http.StatusNotFound, fmt.Errorf("the user has no such consumer; it has %s", strings.Join(known, ", "))
 		}

@@ -40,7 +40,7 @@ func (a *app) apply(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	called, err := newCallbacks(cfg, fleet)
+	called, err := newCallbacks(cfg)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (a *app) startRotator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	called, err := newCallbacks(a.config, fleet)
+	called, err := newCallbacks(a.config)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (c *cli) ask(ctx context.Context, q rotator.Request, args []string, a askin
 	}
 	defer func() { _ = db.Close() }() // every write was confirmed on its own
 	q.By, q.Why, q.At = operator(), a.why, c.now()
-	if q.Consumer, err = c.consumerOf(ctx, cfg, q); err != nil {
+	if q.Consumer, err = consumerOf(cfg, q); err != nil {
 		return err
 	}
 	if q.User != rotator.AllUsers() {
@@ -164,8 +164,8 @@ func lastSeq(ctx context.Context, db *journal.DB, who rotator.User) (int64, erro
 func dangerOf(cfg *config.Config, q rotator.Request) string {
 	var consumers []string
 	u, _ := configOf(cfg, q.User)
-	for _, consumer := range u.Consumers {
-		consumers = append(consumers, "  "+consumer.Store.Location())
+	for _, at := range destinationsOf(cfg, u) {
+		consumers = append(consumers, "  "+at.name)
 	}
 	list := strings.Join(consumers, "\n")
 	switch {

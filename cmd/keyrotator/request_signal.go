@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,15 +48,11 @@ Afterwards resume goes on, and rollback gives the stores their old key back.` + 
 
 // consumerOf turns the name that somebody calls a consumer by into the one that
 // the journal knows it by: that of its store.
-func (c *cli) consumerOf(ctx context.Context, cfg *config.Config, q rotator.Request) (string, error) {
+func consumerOf(cfg *config.Config, q rotator.Request) (string, error) {
 	if _, configured := configOf(cfg, q.User); q.Consumer == "" || !configured {
 		return q.Consumer, nil
 	}
-	fleet, err := buildFleet(ctx, cfg, reach{})
-	if err != nil {
-		return "", err
-	}
-	name, known := consumerNamed(cfg, fleet, q.User, q.Consumer)
+	name, known := consumerNamed(cfg, q.User, q.Consumer)
 	if name == "" {
 		return "", usageError(fmt.Errorf("%s has no consumer %q; it has %s", q.User, q.Consumer, strings.Join(known, ", ")))
 	}
@@ -67,17 +61,13 @@ func (c *cli) consumerOf(ctx context.Context, cfg *config.Config, q rotator.Requ
 
 // consumerNamed finds a consumer of a user by its name in the configuration or
 // by its store; empty, with the names there are, when there is none.
-func consumerNamed(cfg *config.Config, fleet *rotator.Fleet, user rotator.User, called string) (name string, known []string) {
+func consumerNamed(cfg *config.Config, user rotator.User, called string) (name string, known []string) {
 	u, _ := configOf(cfg, user)
-	for i, consumer := range fleet.Targets[user].Consumers {
-		names := []string{consumer.Name()}
-		if i < len(u.Consumers) && u.Consumers[i].Name != "" {
-			names = []string{u.Consumers[i].Name, consumer.Name()}
+	for _, at := range destinationsOf(cfg, u) {
+		if called == at.name || called == at.store {
+			return at.store, nil
 		}
-		if slices.Contains(names, called) {
-			return consumer.Name(), nil
-		}
-		known = append(known, names[0])
+		known = append(known, at.name)
 	}
 	return "", known
 }

@@ -73,7 +73,9 @@ type userStatus struct {
 
 // consumerStatus tells whether a consumer has the key it should have.
 type consumerStatus struct {
+	// Name is what the configuration calls it, by default its Store.
 	Name     string `json:"name"`
+	Store    string `json:"store"`
 	Required bool   `json:"required"`
 	InSync   bool   `json:"in_sync"`
 	// Standing says more: whether it is behind, being reloaded, unprobed, …
@@ -177,11 +179,11 @@ func (c *cli) gatherStatus(ctx context.Context, cfg *config.Config) (fleetStatus
 }
 
 func statusOf(cfg *config.Config, u config.User, configured bool, row rotator.Row) userStatus {
-	p := row.Progress
+	p, destinations := row.Progress, destinationsOf(cfg, u)
 	s := userStatus{
 		User: row.User.String(), Phase: p.Phase, Key: p.Current, Created: p.Created, Cycle: p.Number,
 		Waiting: row.Waiting, Detail: row.Detail, Until: row.Due, Attempts: row.Attempts,
-		Consumers: []consumerStatus{}, Drifted: p.Drifted, Paused: p.Paused, Requests: append([]rotator.Request{}, row.Requests...),
+		Consumers: []consumerStatus{}, Drifted: nameOf(destinations, p.Drifted), Paused: p.Paused, Requests: append([]rotator.Request{}, row.Requests...),
 	}
 	if p.Phase == rotator.PhaseUnseen {
 		s.Phase = "unseen"
@@ -198,11 +200,11 @@ func statusOf(cfg *config.Config, u config.User, configured bool, row rotator.Ro
 	if cycle := p.Cycle; cycle != nil {
 		s.Purpose, s.NewKey, s.OldKey = cycle.Purpose, cycle.Keep, cycle.Retire
 		for _, consumer := range cycle.Consumers {
-			s.Consumers = append(s.Consumers, standingOf(p, consumer.Name, consumer.Name, consumer.Required))
+			s.Consumers = append(s.Consumers, standingOf(p, destination{consumer.Name, nameOf(destinations, consumer.Name), consumer.Required}))
 		}
 	} else {
-		for _, consumer := range u.Consumers {
-			s.Consumers = append(s.Consumers, standingOf(p, consumer.Store.Location(), consumer.Store.Location(), consumer.Required))
+		for _, at := range destinations {
+			s.Consumers = append(s.Consumers, standingOf(p, at))
 		}
 	}
 	if p.Halt != nil {
@@ -211,7 +213,7 @@ func statusOf(cfg *config.Config, u config.User, configured bool, row rotator.Ro
 	return s
 }
 
-func standingOf(p rotator.Progress, key, name string, required bool) consumerStatus {
-	standing := p.Standing(key)
-	return consumerStatus{Name: name, Required: required, InSync: standing.InSync(), Standing: standing}
+func standingOf(p rotator.Progress, at destination) consumerStatus {
+	standing := p.Standing(at.store)
+	return consumerStatus{Name: at.name, Store: at.store, Required: at.required, InSync: standing.InSync(), Standing: standing}
 }
