@@ -38,6 +38,8 @@ type appOptions struct {
 	// wrapJournal stands between the rotator and the journal, such as to end the
 	// process in the middle of a write; nil for nothing.
 	wrapJournal func(rotator.Journal) rotator.Journal
+	// serviceManager is told how the daemon stands; nil for nobody.
+	serviceManager func(message string) error
 	// log gets everything that is worth a line; nil for nobody.
 	log *zap.Logger
 	// shutdownLimit bounds Stop under Run; zero means a minute.
@@ -62,8 +64,11 @@ type app struct {
 	journal  *journal.DB
 	wakes    *dispatch.Wakes // nil unless replicas share the journal
 	sealer   rotator.Sealer
+	pulse    *pulse
 	rotator  *rotator.Rotator
 	listener net.Listener
+
+	supervision *supervision
 
 	// failed gets the first error of something that runs beside.
 	failed chan error
@@ -108,6 +113,8 @@ func newApp(cfg *config.Config, options appOptions) (*app, error) {
 		metrics:  telemetry.NewMetrics(telemetry.Build{Version: build.Version, Commit: build.Commit, GoVersion: build.Go}),
 		registry: prometheus.NewRegistry(),
 		failed:   make(chan error, 1),
+
+		supervision: &supervision{send: options.serviceManager, log: options.log},
 	}
 	return a, nil
 }

@@ -69,12 +69,14 @@ func (a *app) reloadFile(ctx context.Context) {
 		a.log.Warn("there is no configuration file to read again")
 		return
 	}
+	a.supervision.reloading()
 	cfg, err := config.Load(a.options.configPath)
 	if err != nil {
 		a.metrics.Reloaded(a.now(), err)
 	} else {
 		err = a.Reload(ctx, cfg)
 	}
+	a.supervision.reloaded(err)
 	if err != nil {
 		a.log.Error("the configuration was not changed: the former one holds", zap.String("file", a.options.configPath), zap.Error(err))
 		return

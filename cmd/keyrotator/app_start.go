@@ -31,6 +31,7 @@ func (a *app) Start(ctx context.Context) error {
 		{"server", a.startServer},
 		{"loop", a.startLoop},
 		{"watch", a.startWatch},
+		{"supervision", a.startSupervision},
 	} {
 		if err := step.start(ctx); err != nil {
 			return errors.Join(fmt.Errorf("start the %s: %w", step.name, err), a.stopWithin(ctx))
@@ -75,12 +76,13 @@ func (a *app) startRotator(ctx context.Context) error {
 	if a.options.wrapJournal != nil {
 		kept = a.options.wrapJournal(kept)
 	}
+	a.pulse = newPulse(kept)
 	owner, err := uuid.NewRandom()
 	if err != nil {
 		return fmt.Errorf("choose this process's name: %w", err)
 	}
 	observers := append(rotator.Observers{telemetry.NewLog(a.log), a.metrics}, a.options.observers...)
-	a.rotator, err = rotator.New(rotator.Deps{Journal: kept, Roster: a.journal, Sealer: a.sealer, Observer: observers}, fleet, a.tuned(owner.String()))
+	a.rotator, err = rotator.New(rotator.Deps{Journal: a.pulse, Roster: a.journal, Sealer: a.sealer, Observer: observers}, fleet, a.tuned(owner.String()))
 	if err != nil {
 		return err
 	}

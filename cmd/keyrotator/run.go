@@ -25,6 +25,9 @@ and on SIGHUP; one with errors is refused, and the former one stays in force.
 On SIGTERM or SIGINT no new step begins, and the one that was begun is finished
 and recorded; a second signal ends the process at once.
 
+Under systemd it says when it is ready, reloading and stopping (Type=notify), and,
+with WatchdogSec, that it is alive: only while its loop and its journal answer.
+
 One daemon runs on one journal. Nothing is asked and nothing is printed on stdout.`,
 		Example: `  keyrotator run --config /etc/keyrotator/keyrotator.yaml
   AWS_ENDPOINT_URL=http://127.0.0.1:4566 keyrotator run --listen 127.0.0.1:0`,
@@ -58,7 +61,7 @@ func (c *cli) runDaemon(ctx context.Context, listen string, limit time.Duration)
 	if cfg.Limits.Shutdown >= limit {
 		log.Warn("an effect may take longer to finish than the daemon has to stop", zap.Duration("limits.shutdown", cfg.Limits.Shutdown), zap.Duration("shutdown-limit", limit))
 	}
-	a, err := newApp(cfg, appOptions{configPath: path, listen: listen, shutdownLimit: limit, log: log})
+	a, err := newApp(cfg, appOptions{configPath: path, listen: listen, shutdownLimit: limit, serviceManager: toSystemd, log: log})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"runtime"
@@ -26,29 +27,27 @@ type buildInfo struct {
 
 // thisBuild is what the linker was told, else what the go command recorded.
 func thisBuild() buildInfo {
-	b := buildInfo{Version: version, Commit: commit, Date: date, Go: runtime.Version()}
 	recorded, ok := debug.ReadBuildInfo()
 	if !ok {
 		recorded = &debug.BuildInfo{}
 	}
+	return buildInfo{Version: version, Commit: commit, Date: date, Go: runtime.Version()}.completed(recorded)
+}
+
+// completed fills in what is not known from what the go command recorded: the
+// version of a module that was installed, the commit of a work tree.
+func (b buildInfo) completed(recorded *debug.BuildInfo) buildInfo {
 	settings := map[string]string{}
 	for _, s := range recorded.Settings {
 		settings[s.Key] = s.Value
 	}
-	or := func(field *string, values ...string) {
-		for _, v := range values {
-			if *field == "" {
-				*field = v
-			}
-		}
+	revision := settings["vcs.revision"]
+	if revision != "" && settings["vcs.modified"] == "true" {
+		revision += "+changes"
 	}
-	changed := ""
-	if settings["vcs.modified"] == "true" && settings["vcs.revision"] != "" {
-		changed = "+changes"
-	}
-	or(&b.Version, recorded.Main.Version, "(devel)")
-	or(&b.Commit, settings["vcs.revision"]+changed, "unknown")
-	or(&b.Date, settings["vcs.time"], "unknown")
+	b.Version = cmp.Or(b.Version, recorded.Main.Version, "(devel)")
+	b.Commit = cmp.Or(b.Commit, revision, "unknown")
+	b.Date = cmp.Or(b.Date, settings["vcs.time"], "unknown")
 	return b
 }
 

@@ -47,7 +47,7 @@ func (a *app) newDispatcher() (rotator.Dispatcher, error) {
 	if raised, err := zapcore.NewIncreaseLevelCore(core, zapcore.WarnLevel); err == nil {
 		core = raised // what River tells below a warning, the log of events tells better
 	}
-	d, err := dispatch.New(a.rotator, a.journal, a.journal.Pool(), a.wakes, dispatch.Options{
+	d, err := dispatch.New(a.rotator, a.pulse, a.journal.Pool(), a.wakes, dispatch.Options{
 		Workers: a.options.tuning.Workers, Poll: a.options.tuning.Poll, Lease: a.config.Limits.Lease, Sweep: a.sweep,
 		Attend: a.attend(), Log: slog.New(zapslog.NewHandler(core)),
 	})
