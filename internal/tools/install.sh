@@ -74,6 +74,7 @@ fi
 
 go list -f '{{.ImportPath}}' tool | while IFS= read -r package; do
     name="${package##*/}"
+    [[ "$name" =~ ^v[0-9]+$ ]] && name="$(basename "${package%/*}")" # a major version is no name
     [ "$package" = go.etcd.io/etcd/server/v3 ] && name=etcd
     [ -x "$bin/$name" ] && continue
     echo "building $name (once; kept in $bin)" >&2
