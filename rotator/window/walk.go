@@ -26,6 +26,13 @@ func (w *walk) enter(t time.Time) {
 	w.span = t
 	var start time.Time
 	start, w.end = t.ZoneBounds()
+	if !w.end.IsZero() && !w.end.After(t) {
+		// Where the zone's file has a rule in place of every single change, as that
+		// in the program has, the library takes each year for 365 days: on the last
+		// day of a leap year the span ends before it began. The rule changes nothing
+		// on that day.
+		w.end = t.Add(24 * time.Hour)
+	}
 	w.from = time.Time{}
 	if !start.IsZero() && !w.followsElapsedTime() {
 		// Up to here this span only repeats what the one before it showed.
