@@ -14,7 +14,8 @@ DEMOFLAGS ?=
 
 # What keyrotator version tells.
 STAMP = -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null) \
-	-X main.commit=$(shell git rev-parse HEAD 2>/dev/null) -X main.date=$(shell git log -1 --format=%cI 2>/dev/null)
+	-X main.commit=$(shell git rev-parse HEAD 2>/dev/null) \
+	-X main.date=$(shell TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
 
 SCRIPTS := .ci/run $(wildcard internal/tools/*.sh internal/tools/*/*.sh examples/*/*.sh)
 LINT     = "$$(internal/tools/install.sh lint)/golangci-lint"
@@ -147,6 +148,20 @@ generate: ## rewrite the generated references (schema, metrics, commands, chart)
 .PHONY: check-generated
 check-generated: generate ## fail if a generated file was stale (commit your own changes first)
 	git diff --exit-code
+
+# The name of an image that is pushed, and the digests of its bases: no defaults.
+IMAGE       ?=
+GO_DIGEST   ?=
+BASE_DIGEST ?=
+
+.PHONY: image
+image: ## build the image IMAGE for PLATFORM=linux/amd64 or linux/arm64, on GO_DIGEST and BASE_DIGEST
+	@GO_DIGEST='$(GO_DIGEST)' BASE_DIGEST='$(BASE_DIGEST)' internal/tools/image/build.sh '$(IMAGE)'
+
+.PHONY: image-test
+image-test: ## build the image on stand-ins for its bases, look into it, run it, build it again elsewhere; needs root
+	@internal/tools/packages.sh image
+	@internal/tools/image/test.sh
 
 .PHONY: packages
 packages: ## install the Debian packages that the tests and the lint need

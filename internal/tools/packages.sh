@@ -4,6 +4,7 @@
 #
 #   internal/tools/packages.sh test    # clients nobody here wrote, PostgreSQL, and promtool
 #   internal/tools/packages.sh lint
+#   internal/tools/packages.sh image   # buildah, which builds images without a daemon
 #
 # As root on Debian or Ubuntu it installs. Anywhere else it prints what to install and
 # fails: a test that would silently leave out its foreign clients proves nothing.
@@ -35,8 +36,13 @@ test)
 lint)
     need shellcheck command -v shellcheck
     ;;
+image)
+    need buildah command -v buildah
+    need busybox-static test -x /bin/busybox # the shell of a stand-in
+    need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+    ;;
 *)
-    echo "usage: packages.sh test|lint" >&2
+    echo "usage: packages.sh test|lint|image" >&2
     exit 2
     ;;
 esac
