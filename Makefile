@@ -163,6 +163,11 @@ image-test: ## build the image on stand-ins for its bases, look into it, run it,
 	@internal/tools/packages.sh image
 	@internal/tools/image/test.sh
 
+.PHONY: release-test
+release-test: ## make archives, deb, rpm, SBOM and checksums without publishing, and try the deb on a systemd; needs root
+	@internal/tools/packages.sh release
+	@internal/tools/release/test.sh
+
 .PHONY: packages
 packages: ## install the Debian packages that the tests and the lint need
 	@internal/tools/packages.sh test
@@ -175,6 +180,7 @@ tools: ## build the pinned tools into the cache outside this tree
 	@internal/tools/install.sh kubernetes # the first time for ten CPU-minutes
 	@internal/tools/install.sh helm # the first time for three CPU-minutes
 	@internal/tools/grafana/install.sh
+	@internal/tools/install.sh release # the first time for six CPU-minutes
 
 .PHONY: clean
 clean: ## remove what was built here; the tools' cache stays

@@ -4,6 +4,7 @@
 #
 #   internal/tools/packages.sh test    # clients nobody here wrote, PostgreSQL, and promtool
 #   internal/tools/packages.sh lint
+#   internal/tools/packages.sh release # systemd, which the unit is tried on
 #   internal/tools/packages.sh image   # buildah, which builds images without a daemon
 #
 # As root on Debian or Ubuntu it installs. Anywhere else it prints what to install and
@@ -41,8 +42,14 @@ image)
     need busybox-static test -x /bin/busybox # the shell of a stand-in
     need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
     ;;
+release)
+    need systemd test -x /lib/systemd/systemd # boots in namespaces, for the unit
+    need rpm command -v rpm # reads one
+    need jq command -v jq
+    need curl test -x /usr/bin/curl
+    ;;
 *)
-    echo "usage: packages.sh test|lint|image" >&2
+    echo "usage: packages.sh test|lint|image|release" >&2
     exit 2
     ;;
 esac

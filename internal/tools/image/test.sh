@@ -126,8 +126,7 @@ say "runs as 65532: version, check, a journal in SQLite, a rotation of the demo"
 # The same commit is the same program, wherever it is built.
 mkdir "$work/elsewhere"
 git ls-files -z | xargs -0 tar -cf - 2>/dev/null | tar -xf - -C "$work/elsewhere"
-(cd "$work/elsewhere" && GOFLAGS=-mod=readonly CGO_ENABLED=0 go build -trimpath -buildvcs=false \
-    -ldflags "-s -w -X main.version=$(label version) -X main.commit=$(label revision) -X main.date=$(label created)" -o "$work/again" ./cmd/keyrotator)
+internal/tools/release/program.sh "$work/elsewhere" "$work/again" "$(label version)" "$(label revision)" "$(label created)"
 cmp "$work/again" "$root/usr/bin/keyrotator" || fail "another folder made another program of the same commit"
 say "the same bytes from another folder"
 
