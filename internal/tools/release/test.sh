@@ -19,7 +19,7 @@ fail() {
 tools="$(internal/tools/install.sh release)"
 PATH="$tools:$PATH"
 
-unit=packaging/systemd/keyrotator.service
+unit=internal/tools/release/packaging/systemd/keyrotator.service
 systemd-analyze security --offline=true --threshold=15 "$unit" >"$work/exposure" ||
     fail "the unit is more exposed than 1.5: $(tail -1 "$work/exposure")"
 say "the unit: $(tail -1 "$work/exposure" | cut -c 5-55)"
@@ -50,7 +50,7 @@ for found in "$work/archive/keyrotator" "$work/deb/usr/bin/keyrotator"; do
     cmp "$work/program" "$found" || fail "another program than that of the image"
 done
 "$work/archive/keyrotator" version | grep -qF "commit     $commit" || fail "version does not tell the commit"
-for file in LICENSE docs/operations.md docs/operating/README.md examples/iam/permissions.json packaging/systemd/keyrotator.service; do
+for file in LICENSE docs/operations.md docs/operating/README.md examples/iam/permissions.json internal/tools/release/packaging/systemd/keyrotator.service; do
     [ -e "$work/archive/$file" ] || fail "the archive has no $file"
 done
 say "archives and packages for amd64 and arm64; the program is that of the image, byte for byte"
