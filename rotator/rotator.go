@@ -107,6 +107,11 @@ func (r *Rotator) Step(ctx context.Context, user User, look bool) (Decision, err
 		})
 		return d, fmt.Errorf("step %s: %w", user, err)
 	}
+	if d.Verb == VerbWait && r.fleet.p.Load() != s.fleet {
+		// Whoever swapped the configuration may have woken the user before this wait
+		// was saved, which would now last until the former one wanted it to end.
+		return r.Step(ctx, user, true)
+	}
 	return d, nil
 }
 
@@ -136,8 +141,9 @@ func (r *Rotator) begin(ctx context.Context, user User, look bool) (*step, error
 }
 
 func (r *Rotator) newStep(row Row, user User, global Global, look bool) *step {
+	fleet := r.fleet.p.Load()
 	target, configured := r.fleet.load().Targets[user]
-	s := &step{r: r, user: user, row: row, target: target, tally: &Tally{}}
+	s := &step{r: r, fleet: fleet, user: user, row: row, target: target, tally: &Tally{}}
 	s.modes = Modes{
 		ObserveOnly: target.ObserveOnly, NoDelete: target.NoDelete, Calendar: target.Calendar,
 		PausedAll: global.Paused, Tripped: global.Tripped,

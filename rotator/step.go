@@ -10,6 +10,7 @@ import (
 // step is one step of one user under way.
 type step struct {
 	r       *Rotator
+	fleet   *Fleet // as it was when the step began
 	user    User
 	row     Row
 	target  Target

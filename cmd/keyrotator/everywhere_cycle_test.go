@@ -123,7 +123,7 @@ func (e *everywhere) checkHeld(t *testing.T, cfg *config.Config) (newID string) 
 		}
 	}
 	for _, c := range s.Consumers {
-		if want := c.Name != location; c.InSync != want {
+		if want := c.Store != location; c.InSync != want {
 			t.Errorf("%s: in sync %t (%s), want %t", c.Name, c.InSync, c.Standing, want)
 		}
 	}
@@ -133,7 +133,7 @@ func (e *everywhere) checkHeld(t *testing.T, cfg *config.Config) (newID string) 
 	if s.Halt != nil || string(s.OldKey) != e.oldID || len(s.Consumers) != len(e.places) || !strings.Contains(s.Detail, why) {
 		t.Errorf("status as JSON does not tell why:\n%s", form)
 	}
-	for _, want := range []string{fmt.Sprintf("%d/%d", len(e.places)-1, len(e.places)), location + " (behind)", "not taken the key", "AWS or a store denied the permission", why} {
+	for _, want := range []string{fmt.Sprintf("%d/%d", len(e.places)-1, len(e.places)), "the-terraform (behind)", "not taken the key", "AWS or a store denied the permission", why} {
 		if !strings.Contains(text, want) {
 			t.Errorf("status lacks %q:\n%s", want, text)
 		}

@@ -117,14 +117,13 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	if err := d.client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start the queue: %w", err)
 	}
-	ticker := time.NewTicker(d.options.Poll)
-	defer ticker.Stop()
 	for ctx.Err() == nil {
-		d.look(ctx)
+		timer := time.NewTimer(d.pause(d.look(ctx)))
 		select {
 		case <-ctx.Done():
-		case <-ticker.C:
+		case <-timer.C:
 		}
+		timer.Stop()
 	}
 	// Steps that have begun no effect give their claims up; an effect is finished
 	// within its own limit, and whoever runs us bounds the whole.
@@ -141,46 +140,60 @@ const overdueLimit = 1000
 // look away.
 const lookTime = 30 * time.Second
 
-func (d *Dispatcher) look(ctx context.Context) {
+// leastPause keeps looks apart.
+const leastPause = 200 * time.Millisecond
+
+// pause is how long until the next look: no longer than until the next user is
+// due, because River itself looks only every few seconds for whom it should wake.
+func (d *Dispatcher) pause(next time.Time) time.Duration {
+	if next.IsZero() {
+		return d.options.Poll
+	}
+	return min(d.options.Poll, max(leastPause, next.Sub(d.wakes.now())))
+}
+
+// look returns when the next user is due, zero if none is known.
+func (d *Dispatcher) look(ctx context.Context) (next time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	if d.options.Attend != nil {
 		d.options.Attend(ctx)
 	}
-	d.wakeOverdue(ctx)
+	return d.wakeOverdue(ctx)
 }
 
 // wakeOverdue wakes users that are due and whom nothing wakes: an operator's
 // request, a claim that ran out, a database that was restored.
-func (d *Dispatcher) wakeOverdue(ctx context.Context) {
-	users, err := d.overlooked(ctx)
+func (d *Dispatcher) wakeOverdue(ctx context.Context) (next time.Time) {
+	users, next, err := d.overlooked(ctx)
 	if err == nil {
 		err = d.wakeAll(ctx, users, false)
 	}
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		d.options.Log.WarnContext(ctx, "overdue users could not be woken, the next look will", "error", err)
 	}
+	return next
 }
 
 // overlooked lists users that are due, without those whose wake-up is about to
-// be worked or is being worked.
-func (d *Dispatcher) overlooked(ctx context.Context) ([]rotator.User, error) {
+// be worked or is being worked, and says when the next one is.
+func (d *Dispatcher) overlooked(ctx context.Context) (users []rotator.User, next time.Time, err error) {
 	if err := d.wakes.measure(ctx, d.pool); err != nil {
-		return nil, err
+		return nil, next, err
 	}
-	users, _, err := d.journal.Due(ctx, d.wakes.now(), overdueLimit)
+	users, next, err = d.journal.Due(ctx, d.wakes.now(), overdueLimit)
 	if err != nil {
-		return nil, err
+		return nil, next, err
 	}
 	maps.DeleteFunc(d.sights, func(u rotator.User, _ sighting) bool { return !slices.Contains(users, u) })
 	if len(users) == 0 {
-		return nil, nil
+		return nil, next, nil
 	}
 	awake := map[rotator.User]bool{}
 	params := river.NewJobListParams().Kinds(wake{}.Kind()).First(10*overdueLimit).States(rivertype.JobStateAvailable, rivertype.JobStateRunning)
 	list, err := d.client.JobList(ctx, params)
 	if err != nil {
-		return nil, fmt.Errorf("list the wake-ups: %w", err)
+		return nil, next, fmt.Errorf("list the wake-ups: %w", err)
 	}
 	for _, job := range list.Jobs {
 		var args wake
@@ -191,11 +204,11 @@ func (d *Dispatcher) overlooked(ctx context.Context) ([]rotator.User, error) {
 		awake[user] = true
 		if slices.Contains(users, user) && d.stuck(user, job) {
 			if err := d.free(ctx, user, job); err != nil {
-				return nil, err
+				return nil, next, err
 			}
 		}
 	}
-	return slices.DeleteFunc(users, func(u rotator.User) bool { return awake[u] }), nil
+	return slices.DeleteFunc(users, func(u rotator.User) bool { return awake[u] }), next, nil
 }
 
 func (d *Dispatcher) wakeAll(ctx context.Context, users []rotator.User, look bool) error {

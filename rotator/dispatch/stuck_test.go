@@ -45,7 +45,7 @@ func TestAWakeUpThatDoesNotMoveIsFreed(t *testing.T) {
 			}
 			exec("UPDATE river_job SET " + tt.before)
 			for range 2 {
-				users, err := d.overlooked(t.Context())
+				users, _, err := d.overlooked(t.Context())
 				if err != nil || len(users) != 0 {
 					t.Fatalf("a user with a wake-up was overlooked: %v, %v", users, err)
 				}
