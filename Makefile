@@ -17,7 +17,7 @@ STAMP = -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null
 	-X main.commit=$(shell git rev-parse HEAD 2>/dev/null) \
 	-X main.date=$(shell TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
 
-SCRIPTS := .ci/run $(wildcard packaging/scripts/*.sh internal/tools/*.sh internal/tools/*/*.sh examples/*/*.sh)
+SCRIPTS := .ci/run $(wildcard internal/tools/release/packaging/scripts/*.sh internal/tools/*.sh internal/tools/*/*.sh examples/*/*.sh)
 LINT     = "$$(internal/tools/install.sh lint)/golangci-lint"
 
 .PHONY: help

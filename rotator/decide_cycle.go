@@ -139,12 +139,16 @@ func decideProving(now time.Time, s State) Decision {
 	return Decision{Verb: VerbProve, Key: c.Keep, Reason: ReasonUnproven}
 }
 
-// decideUnproven gives the new key up. It may be one of long ago, when the
+// decideUnproven gives the new key up, unless it signs in after all: the last
+// refusal may be as old as the limit. The key may be one of long ago, when the
 // journal was restored; then the state is rebuilt from what is there.
 func decideUnproven(s State) Decision {
 	c := s.Progress.Cycle
-	if d, ok := look(s, Needs{Stores: true}, ReasonUnproven); ok {
+	if d, ok := look(s, Needs{Stores: true, SignIn: c.Keep}, ReasonUnproven); ok {
 		return d
+	}
+	if s.Live.SignTrouble.Reason != ReasonNotSignedIn { // AWS takes the key, or says nothing of it
+		return Decision{Verb: VerbProve, Key: c.Keep, Reason: ReasonUnproven}
 	}
 	keep, _ := find(s.Live.Keys, c.Keep)
 	if _, listed := find(s.Live.Keys, c.Retire); keep.Status == Active && (listed || c.Retire == "") {

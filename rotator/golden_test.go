@@ -96,6 +96,10 @@ var situations = []struct {
 	}},
 	{"it never signs in", rotator.VerbDiscard, func(s *rotator.State) {
 		s.Progress.Phase, s.Attempts, s.Waiting = rotator.PhaseProving, 6, rotator.ReasonNotSignedIn
+		s.Live.SignTrouble.Reason = rotator.ReasonNotSignedIn
+	}},
+	{"it signs in at last, after its time", rotator.VerbDiscard, func(s *rotator.State) {
+		s.Progress.Phase, s.Attempts, s.Waiting = rotator.PhaseProving, 6, rotator.ReasonNotSignedIn
 	}},
 	{"AWS throttles its sign-ins", rotator.VerbDiscard, func(s *rotator.State) {
 		s.Progress.Phase, s.Attempts, s.Waiting = rotator.PhaseProving, 6, rotator.ReasonThrottled

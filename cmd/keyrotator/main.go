@@ -21,8 +21,17 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 // run is the whole program; it returns the exit code. The first SIGINT or
 // SIGTERM ends the context, a second one ends the process at once.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer restore()
-	context.AfterFunc(ctx, restore)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals) // first, so that whoever sees the program stop can end it
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	return newCLI(stdin, stdout, stderr).execute(ctx, args)
 }
