@@ -106,15 +106,19 @@ func (k *Keyring) SignIn(ctx context.Context, c store.Credential, regions []stri
 }
 
 func (k *Keyring) signIn(ctx context.Context, c store.Credential, region string) (rotator.Identity, error) {
-	o := k.stsIn(region).Options()
+	client := k.stsIn(region)
+	o := client.Options()
 	what := "ask STS in " + o.Region
 	x := exchange{proving: true}
 	// A client's signer remembers the signing key that it derived for a key id: a
 	// wrong secret would pass for the right one that came before it. So each
-	// sign-in has a client, and with it a signer, of its own.
+	// sign-in has a signer of its own, made with a client that calls nothing; the
+	// client that calls has learned how far AWS's clock is from ours.
 	o.HTTPSignerV4, o.AuthSchemes = nil, nil
 	o.Credentials = credentials.NewStaticCredentialsProvider(c.KeyID(), c.RevealSecret(), "")
-	out, err := sts.New(o).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.Options) {
+	fresh := sts.New(o).Options()
+	out, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.Options) {
+		o.HTTPSignerV4, o.AuthSchemes, o.Credentials = fresh.HTTPSignerV4, fresh.AuthSchemes, fresh.Credentials
 		o.APIOptions = append(o.APIOptions, x.install)
 	})
 	if err != nil {

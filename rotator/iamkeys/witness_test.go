@@ -291,3 +291,18 @@ func TestOwnKeyIsTheLongLivedOne(t *testing.T) {
 		}
 	})
 }
+
+func TestASignInKnowsHowFarAWSsClockIs(t *testing.T) {
+	isolate(t)
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(t, awsemu.Options{})
+		cloud.SetClockSkew(time.Hour)
+		for range 2 { // the first is refused once, and learns
+			_, err := cloud.keys.SignIn(t.Context(), cloud.old, nil)
+			must(t, err)
+		}
+		if calls := len(cloud.Calls()); calls != 3 {
+			t.Errorf("two sign-ins took %d calls, want 3", calls)
+		}
+	})
+}
