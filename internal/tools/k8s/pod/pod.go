@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 )
@@ -70,8 +69,8 @@ type Node struct {
 }
 
 // Prepare makes the root folder of a pod's first container, and its command,
-// which the caller starts. More arguments follow those of the spec.
-func (n Node) Prepare(ctx context.Context, p Spec, root string, more ...string) (*exec.Cmd, error) {
+// which the caller starts.
+func (n Node) Prepare(ctx context.Context, p Spec, root string) (*exec.Cmd, error) {
 	if len(p.Spec.Containers) != 1 || p.Spec.Security.User == 0 {
 		return nil, errors.New("want one container, and a user that is not root")
 	}
@@ -97,7 +96,7 @@ func (n Node) Prepare(ctx context.Context, p Spec, root string, more ...string) 
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "/usr/bin/keyrotator", append(slices.Clone(c.Args), more...)...) //nolint:gosec // as the spec says
+	cmd := exec.CommandContext(ctx, "/usr/bin/keyrotator", c.Args...) //nolint:gosec // as the spec says
 	cmd.Dir, cmd.Env = "/", env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{
 		Uid: p.Spec.Security.User, Gid: p.Spec.Security.Group, Groups: []uint32{p.Spec.Security.FSGroup},
